@@ -15,6 +15,7 @@ from toyvm.assembler.statement_loop import DIRECTIVES
 from toyvm.base.errors import AssemblyError
 from toyvm.elf.object_reader import read_object
 from toyvm.elf.object_writer import write_object
+from toyvm.isa.encoded.table import ENCODED, MORE_PSEUDOS
 from toyvm.isa.pseudo import PSEUDOS
 from toyvm.isa.table import INSNS
 
@@ -24,24 +25,32 @@ SETTINGS = settings(
     max_examples=1000, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
 )
 OPTIONS = AssemblerOptions(files={})
+WIDE = AssemblerOptions(
+    march="rv64imaqv_zicsr_zca_zcmp_zcmt_zvbb_xtheadmemidx_xtheadmempair", files={}, csr_check=True
+)
+NARROW = AssemblerOptions(march="rv32gcv_zbb_zbkb", files={}, gnu_messages=True, priv_spec="1.12")
 
 _PIECES = [
     "a0", "sp", "zero", "fa0", "x31", "foo", "bar", ".L1", "1f", "1b", ".", "1:", "foo:", "0", "1", "-1", "4", "2047",
     "4096", "0x7fffffffffffffff", "99999999999999999999", "(", ")", ",", "+", "-", "*", "/", "%", "<<", ">>", "=", "==",
     ";", "#", "//", "/*", "*/", "\\", "\\@", "\\()", "@", ":", "'", '"', '"x"', "'a'", "%hi(", "%lo(", "%pcrel_lo(",
-    "mstatus", "rw", "@progbits", '"ax"', "push", "pop", "rvc", "arch", "comdat",
+    "v0", "v31", "v0.t", "e32,m1,ta,ma", "e9", "{ra}", "{ra,s0-s3}", "{ra", "{", ".sizeof.(.text)", ".startof.(", '"adw"', "+v",
+    "rv32gc", "rv32e", "cycleh", "0x80000000", "mstatus", "rw", "@progbits", '"ax"', "push", "pop", "rvc", "arch", "comdat",
 ]  # fmt: skip
 _BLANKS = ["\n", "\n", "\n", " ", "\t", "\x00", "\x7f", "é", "\ud800"]
 _FLOW = [name for name in FLOW if name != ".include"]
-_WORDS = st.sampled_from([*INSNS, *PSEUDOS, *DIRECTIVES, *_FLOW, *_PIECES, *_BLANKS])
+_WORDS = st.sampled_from([*INSNS, *PSEUDOS, *ENCODED, *MORE_PSEUDOS, *DIRECTIVES, *_FLOW, *_PIECES, *_BLANKS])
 
 
-def check(text: str) -> None:
+def check(text: str, options: AssemblerOptions = OPTIONS) -> None:
     """An object that can be written and read again, or a message with file and line for every error."""
     try:
-        made = assemble_text(text, "wild.s", OPTIONS)
+        made = assemble_text(text, "wild.s", options)
     except AssemblyError as error:
         assert error.messages
+        if options.gnu_messages:
+            assert error.messages[0].endswith("Assembler messages:") and "Error: " in error.messages[-1]
+            return
         assert all(": error: " in m or ": warning: " in m or "errors; " in m for m in error.messages)
         return
     again = read_object(write_object(made), "wild.o")
@@ -52,6 +61,15 @@ def check(text: str) -> None:
 @given(st.lists(_WORDS, max_size=40))
 def test_words_in_any_order(words: list[str]) -> None:
     check(" ".join(words))
+
+
+@settings(SETTINGS, max_examples=400)
+@given(
+    st.sampled_from([WIDE, NARROW]), st.sampled_from([*ENCODED, *MORE_PSEUDOS]), st.lists(_WORDS, max_size=12)
+)
+def test_instructions_that_are_only_encoded(options: AssemblerOptions, name: str, words: list[str]) -> None:
+    check(f"{name} {','.join(words)}", options)
+    check(" ".join([name, *words]), options)
 
 
 @SETTINGS

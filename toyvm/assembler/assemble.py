@@ -49,6 +49,16 @@ def assemble_text(text: str, name: str, options: AssemblerOptions | None = None)
     return assemble_texts([(text, name)], name, options).object
 
 
+def _check_abi(state: AssemblyState) -> None:
+    """Raise an error if -mabi does not go with the architecture of -march and `.attribute arch`."""
+    options = state.options
+    faults = abi_faults(options.mabi, state.abi_arch) if options.mabi else []
+    if faults and options.gnu_messages:
+        raise AssemblyError([header(""), *(f"Error: {gnu}" for _, gnu in faults)])
+    if faults:
+        raise UsageError(f"-mabi={options.mabi}: {faults[0][0]}")
+
+
 def assemble_texts(
     texts: Iterable[tuple[str, str]], name: str, options: AssemblerOptions | None = None
 ) -> Assembled:
@@ -64,17 +74,13 @@ def assemble_texts(
             raise AssemblyError([header(""), *(f"Error: {text}" for text in error.gnu)]) from None
         raise UsageError(f"-march: {error}") from None
     state = driver.state
-    faults = abi_faults(options.mabi, state.modes.arch) if options.mabi else []
-    if faults and options.gnu_messages:
-        raise AssemblyError([header(""), *(f"Error: {gnu}" for _, gnu in faults)])
-    if faults:
-        raise UsageError(f"-mabi={options.mabi}: {faults[0][0]}")
     for symbol, value in options.defsyms:
         define(state, symbol, value)
     made: AssembledFile | None = None
     try:
         for text, file in texts:
             driver.run(text, file)
+        _check_abi(state)
         if not state.is_stopped:
             made = finish(state, name)
     except TooManyErrors:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from ..base.bits import M64
 from ..isa.ieee754 import ROUNDING_MODES
 from ..isa.lookup_tables import FLI_NAMES
 from ..isa.operands import FLOAT_KINDS, parse_fence_set
@@ -16,7 +17,7 @@ from ..relocation_fields import scatter
 from ..relocations import MODIFIERS, RELOCATIONS, R, Tool
 from .encoded_operands import KINDS as ENCODED_KINDS
 from .encoded_operands import SAID as ENCODED_SAID
-from .encoded_operands import encoded_value, fits_encoded, merge_pieces, special_operand
+from .encoded_operands import check_loaded, encoded_value, fits_encoded, merge_pieces, special_operand
 from .grammar import Expr, WrittenOperand, parse_operand
 from .mnemonics import (
     STACK,
@@ -50,6 +51,8 @@ RAW_BRANCHES = {
     ("branch", 2): R.RVC_BRANCH,
     ("jump", 2): R.RVC_JUMP,
 }
+# Their loads also write the base register, which therefore cannot be loaded
+_LOADS_WITH_BASE = ("Xtheadmemidx", "theadmempair")
 _MEMORY = ("load_mem", "store_mem", "amo_mem")
 _SAID = {
     "rd": "a register",
@@ -147,6 +150,8 @@ def encode(state: AssemblyState, mnemonic: str, pieces: Sequence[str]) -> None:
             if not fits(kind, operand, state):
                 break
         else:
+            if candidate.ext[-12:] in _LOADS_WITH_BASE:
+                check_loaded(mnemonic, operands)
             if candidate.ext not in state.enabled:
                 missing = missing or candidate.ext
                 continue
@@ -197,16 +202,21 @@ def _missing(state: AssemblyState, mnemonic: str, missing: str) -> Problem:
     return Problem(
         f"'{mnemonic}' needs extension {wanted}, which {state.arch_text} does not have",
         mnemonic,
-        gnu=_gnu_missing(rest, state.modes.arch),
+        gnu=_gnu_missing(rest, state.modes.arch, mnemonic),
     )
 
 
-def _gnu_missing(ext: str, arch: Arch) -> str:
+def _gnu_missing(ext: str, arch: Arch, mnemonic: str) -> str:
     from .gnu_messages import required
 
     if ext == "Zve64x" and arch.has("zve32x"):
         return "illegal opcode for zve32x `{statement}'"
-    return f"unrecognized opcode `{{statement}}', extension {required(ext, arch)} required"
+    wanted = required(ext, arch)
+    if (
+        mnemonic[:2] in ("fl", "fs") and len(mnemonic) == 3
+    ):  # a load or a store, which integer registers have, too
+        wanted = f"`{ext.lower()}'"
+    return f"unrecognized opcode `{{statement}}', extension {wanted} required"
 
 
 def _with_constant_number(pieces: Sequence[str]) -> list[str]:
@@ -427,7 +437,16 @@ def _number(state: AssemblyState, step: OperandStep, operand: WrittenOperand) ->
     try:
         return step.slot.to_field(value)
     except ValueError as error:
-        raise Problem(str(error), _said(operand), expected=_SAID.get(kind, "")) from None
+        gnu = ""
+        if "@" in kind:
+            gnu = f"improper immediate value ({value if kind[0] == 's' else value & M64})"
+        elif kind in ("uimm5", "uimm6") and step.slot.high > 7:
+            gnu = f"improper shift amount ({value & M64})"
+        elif step.slot.step == 32:
+            gnu = f"improper prefetch offset ({value})"
+        elif kind == "zimm5":
+            gnu = f"improper CSRxI immediate ({value & M64})"
+        raise Problem(str(error), _said(operand), expected=_SAID.get(kind, ""), gnu=gnu) from None
 
 
 def _said(operand: WrittenOperand) -> str:
@@ -529,6 +548,13 @@ def _misfit(
         fitting = [name for name, kind in MODIFIERS if kind == blame and name]
         said += f"; of modifiers, {', '.join(fitting)}" if fitting else "; no modifier"
         text = modifier
+    if blame[:1] == "#" and operands[best].form == "expression" and state.is_number(operands[best].expr):
+        number = state.number(operands[best].expr)
+        return Problem(
+            f"operand {best + 1} of '{mnemonic}' is always {blame[1:]}",
+            text,
+            gnu=f"unexpected literal ({number})",
+        )
     gnu = f"unknown CSR `{text}'" if blame == "csr" and text[:1].isalpha() else ""
     return Problem(
         f"operand {best + 1} of '{mnemonic}' does not fit: '{text}'", text, expected=said, hint=hint, gnu=gnu

@@ -120,6 +120,19 @@ def encoded_value(
     return number
 
 
+def check_loaded(mnemonic: str, operands: Sequence[WrittenOperand]) -> None:
+    """Raise Problem if a load of T-Head's loads its base register, or one register twice."""
+    loaded = [operand for operand in operands if operand.form == "register"]
+    base = next((operand.number for operand in operands if operand.form == "memory"), None)
+    if base is None or mnemonic[:4] != "th.l":
+        return
+    numbers = [base, *(operand.number for operand in loaded)]
+    if len(set(numbers)) < len(numbers):
+        raise Problem(
+            f"{mnemonic} loads registers that differ from each other and from the base", loaded[0].text
+        )
+
+
 def _register_list(text: str) -> int:
     """The field of a register list: 4 is {ra}, 5 {ra, s0}, and 15 {ra, s0-s11}."""
     match = _LIST.fullmatch(text)

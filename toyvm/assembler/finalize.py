@@ -214,9 +214,12 @@ def _branch(resolver: FixupResolver, part: Part, at: int, growth: int, out: _Con
     size = part.size + growth
     is_jump = part.kind == PartKind.JUMP
     if part.size == 2 and size in (4, 8):
-        found = decode(word)
-        assert found is not None
-        word = _long_jump(word) if is_jump else expanded_branch(found).encode(rs1=found.rs1)
+        if is_jump:
+            word = _long_jump(word)
+        else:
+            found = decode(word)
+            assert found is not None
+            word = expanded_branch(found).encode(rs1=found.rs1)
     if size in (6, 8):  # the inverse branch over a jump
         found = decode(word)
         assert found is not None

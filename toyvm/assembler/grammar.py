@@ -139,6 +139,8 @@ class Token(NamedTuple):
 
 def tokenize(text: str) -> list[Token]:
     """The tokens of an operand. Raises Problem at a character that begins no token."""
+    if "of.(" in text:
+        text = _with_section_symbols(text)
     tokens = []
     at, size, scan = 0, len(text), _TOKEN.match
     while at < size:
@@ -153,6 +155,24 @@ def tokenize(text: str) -> list[Token]:
         elif kind != "blank":
             tokens.append(_token(match, kind))
     return tokens
+
+
+_OF_SECTION = re.compile(r"\.(startof|sizeof)\.\(([^()]*)\)")
+
+
+def _with_section_symbols(text: str) -> str:
+    """An operand with the symbols `.startof.NAME` and `.sizeof.NAME`, which a linker defines, for `.sizeof.(NAME)`."""
+
+    def symbol(match: re.Match[str]) -> str:
+        name = match[2].strip()
+        if not name:
+            raise Problem(f"{match[0]} names no section", match[0], gnu="expected symbol name")
+        if name[0] != '"' and not re.fullmatch(r"[\w.$]+", name):
+            raise Problem(f"'{name}' is not a section's name", match[0], gnu=f"syntax error in .{match[1]}.")
+        plain = name.strip('"')
+        return f".{match[1]}.{plain}" if re.fullmatch(r"[\w.$]+", plain) else f'"{f".{match[1]}.{plain}"}"'
+
+    return _OF_SECTION.sub(symbol, text)
 
 
 def _token(match: re.Match[str], kind: str | None) -> Token:

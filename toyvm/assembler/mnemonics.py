@@ -235,7 +235,7 @@ def all_candidates(mnemonic: str, xlen: int) -> tuple[Candidate, ...]:
         if last == "vm":
             found.append(EncodableRow(insn, {"vm": 1}, whole=False))
         twin = in_integer_registers(insn)
-        if twin is not None:
+        if twin is not None:  # of Zqinx
             found.append(EncodableRow(twin, {}))
             if last == "rm":
                 found.append(EncodableRow(twin, {"rm": ROUNDING_MODES["dyn"]}, whole=False))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..elf.constants import (
     GRP_COMDAT,
+    SHF_GNU_MBIND,
     SHF_GNU_RETAIN,
     SHF_GROUP,
     SHF_LINK_ORDER,
@@ -95,7 +96,7 @@ class ObjectOutput:
             data,
             section.size if section.is_nobits else len(data),
             link,
-            0,
+            section.node,
             group,
         )
 
@@ -227,7 +228,7 @@ class AssembledFile:
 
             return write_object(self.object)
         infos = [row[1] for row in self._rows]
-        gnu = any(section.flags & SHF_GNU_RETAIN for section in self._sections)
+        gnu = any(section.flags & (SHF_GNU_RETAIN | SHF_GNU_MBIND) for section in self._sections)
         gnu |= any(info & ST_TYPE_MASK == STT_GNU_IFUNC or info >> 4 == STB_GNU_UNIQUE for info in infos)
         relas = {
             index: relocation_bytes(_rela_rows(relocs), self._xlen)

@@ -186,7 +186,9 @@ class SectionLayout:
             return len(leb128_bytes(part, value))
         size = value - at if part.kind == ORG else value
         if size < 0 and part.kind == ORG:
-            raise Problem(f"attempt to move .org backwards, from {at} to {value}")
+            raise Problem(
+                f"attempt to move .org backwards, from {at} to {value}", gnu="attempt to move .org backwards"
+            )
         if not 0 <= size <= MAX_SECTION_BYTES:
             raise Problem(f"{size} bytes to skip is not in 0..{MAX_SECTION_BYTES}")
         return size

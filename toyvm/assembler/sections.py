@@ -320,6 +320,8 @@ class SectionKey(NamedTuple):
     group: str = ""
     link: str = ""  # the symbol that SHF_LINK_ORDER refers to
     unique: int | None = None
+    retain: bool = False  # SHF_GNU_RETAIN
+    node: int = 0  # of memory, of a section with SHF_GNU_MBIND
 
 
 class AsmSection:
@@ -339,6 +341,7 @@ class AsmSection:
         self.entsize = entsize
         self.align = 1
         self.link: str = ""  # the symbol whose section SHF_LINK_ORDER refers to
+        self.node: int = 0  # of memory (SHF_GNU_MBIND)
         self.group: str = ""  # signature of its section group
         self.comdat = False
         self.chunks: dict[int, Chunk] = {}

@@ -194,7 +194,7 @@ class AssemblyState:
             unused = known if known is not None and known.section is None else None
             found = self._by_key[key] = AsmSection(name, type, flags, entsize, unused)
             self.symbols.by_name.setdefault(name, found.symbol)
-            found.group, found.link, found.room = key.group, key.link, self.room
+            found.group, found.link, found.node, found.room = key.group, key.link, key.node, self.room
             self.sections.append(found)
             if listed:
                 self.symbols.list(found.symbol)
@@ -264,7 +264,10 @@ class AssemblyState:
         """Call before an instruction: adds its mapping symbol and its row of the line table."""
         section = self.chunk.section
         if self.chunk.is_absolute:
-            raise Problem("an instruction cannot be put into the absolute section")
+            raise Problem(
+                "an instruction cannot be put into the absolute section",
+                gnu="relaxable branches not supported in absolute section",
+            )
         if section.map_state != "x" or section.map_arch != self.arch_text:
             self.mark("x")
         if self.on_instruction is not None:

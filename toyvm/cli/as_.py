@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..base.errors import ToyvmError, UsageError
+from ..base.version import VERSION
 from .terminal.color import add_color, painted
 
 if TYPE_CHECKING:
@@ -17,10 +18,15 @@ if TYPE_CHECKING:
     from ..elf.object_file import ObjectFile
 
 
+_VERSION_TEXT = f"GNU assembler compatible, toyvm {VERSION} (riscv64-linux-gnu)"
+
+
 def main(argv: list[str]) -> int:
     """Assemble the files into one object. On an error, no output file remains."""
     began = time.process_time()
     args = parser().parse_args(_split_joined(argv))
+    if args.verbose:
+        print(_VERSION_TEXT, file=sys.stderr)
     from ..base.resources import NoCollection, require_other_file
 
     require_other_file(args.o, args.files)
@@ -252,6 +258,8 @@ def parser() -> argparse.ArgumentParser:
         help="allow the linker to relax the code (default)",
     )
     add("-mno-relax", dest="relax", action="store_false", help="do not allow the linker to relax the code")
+    add("-v", dest="verbose", action="store_true", help="print the version to standard error")
+    add("--version", action="version", version=_VERSION_TEXT)
     add("-mlittle-endian", action="store_true", help=argparse.SUPPRESS)
     add(
         "--traditional-format",

@@ -85,6 +85,16 @@ class ElfFile:
         self.header: Ehdr = read_ehdr(self.data, name, any_class=True)
         self.is_class32 = is_class32(self.data)
 
+    @property
+    def digits(self) -> int:
+        """The hexadecimal digits of an address."""
+        return 8 if self.is_class32 else 16
+
+    @property
+    def format(self) -> str:
+        """The name of the format, as the tools of GNU print it."""
+        return f"elf{32 if self.is_class32 else 64}-littleriscv"
+
     @classmethod
     def parse(cls, data: Buffer, name: str) -> ElfFile:
         """The ELF file in `data`; only its file header is read now."""

@@ -23,6 +23,7 @@ from .constants import (
     ELFOSABI_NONE,
     ET_REL,
     RELA_SIZE,
+    SHF_GNU_MBIND,
     SHF_GROUP,
     SHF_INFO_LINK,
     SHF_LINK_ORDER,
@@ -229,10 +230,17 @@ def _section_header(section: LaidSection, numbers: SectionNumbers) -> Shdr:
         flags=section.flags,
         size=section.size if section.type == SHT_NOBITS else len(section.data),
         link=numbers.section[section.link] if section.flags & SHF_LINK_ORDER else 0,
-        info=numbers.section[section.info] if section.flags & SHF_INFO_LINK else 0,
+        info=_info(section, numbers),
         addralign=section.addralign,
         entsize=section.entsize,
     )
+
+
+def _info(section: LaidSection, numbers: SectionNumbers) -> int:
+    """sh_info: a section, or the node of memory of an mbind section."""
+    if section.flags & SHF_INFO_LINK:
+        return numbers.section[section.info]
+    return section.info if section.flags & SHF_GNU_MBIND else 0
 
 
 def symbol_bytes(

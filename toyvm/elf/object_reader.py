@@ -17,6 +17,7 @@ from .constants import (
     MAX_ALIGN,
     SHF_ALLOC,
     SHF_COMPRESSED,
+    SHF_GNU_MBIND,
     SHF_GROUP,
     SHF_INFO_LINK,
     SHF_LINK_ORDER,
@@ -34,7 +35,7 @@ from .constants import (
 )
 from .elf_file import ElfFile as ElfFile
 from .elf_file import ElfSection
-from .headers import Buffer, require_riscv
+from .headers import Buffer, Shdr, require_riscv
 from .object_file import NO_RELOCS, NULL_SECTION, ObjectFile, Section, SectionGroup, SymbolTable, null_symbols
 from .record_arrays import Table
 
@@ -149,6 +150,13 @@ def _groups(
     return tuple(groups), group_of
 
 
+def _info(shdr: Shdr, numbers: list[int]) -> int:
+    """A section of the model, or the node of memory of an mbind section."""
+    if shdr.flags & SHF_INFO_LINK:
+        return numbers[shdr.info] if shdr.info < len(numbers) else 0
+    return shdr.info if shdr.flags & SHF_GNU_MBIND else 0
+
+
 def _section(
     elf: ElfFile, section: ElfSection, numbers: list[int], relocs: dict[int, Table], group: int | None
 ) -> Section:
@@ -174,7 +182,7 @@ def _section(
         data=data,
         size=size,
         link=numbers[link] if shdr.flags & SHF_LINK_ORDER else 0,
-        info=numbers[shdr.info] if shdr.flags & SHF_INFO_LINK and shdr.info < len(numbers) else 0,
+        info=_info(shdr, numbers),
         relocs=relocs.get(section.number, NO_RELOCS),
         group=group,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .constants import (
+    SHF_GNU_MBIND,
     SHF_GNU_RETAIN,
     SHN_LORESERVE,
     ST_BIND_SHIFT,
@@ -52,7 +53,7 @@ def write_object(obj: ObjectFile) -> bytes:
 
 def _uses_gnu_extensions(obj: ObjectFile) -> bool:
     """Whether the object uses a GNU extension: retained sections, IFUNC symbols or unique symbols."""
-    if any(section.flags & SHF_GNU_RETAIN for section in obj.sections):
+    if any(section.flags & (SHF_GNU_RETAIN | SHF_GNU_MBIND) for section in obj.sections):
         return True
     info = obj.symbols.array["st_info"]
     return bool(

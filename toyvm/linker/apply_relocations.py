@@ -22,6 +22,7 @@ from .source_places import SourcePlaces
 from .synthetic.addresses import Addresses
 from .type_arrays import CALL, DYNAMIC, FORMULA, FORMULAS, GOT_ENTRY, MARKER
 
+_UPPER = by_type(lambda row: row.field in (U_TYPE, U_I_TYPE))
 _PAIR = by_type(lambda row: row.field is U_I_TYPE)  # auipc and jalr
 _ULEB128 = by_type(lambda row: row.field is ULEB128)
 # auipc, alone or with jalr
@@ -38,6 +39,7 @@ def relocate(
     known: Addresses,
     pic: bool,
     errors: Diagnostics,
+    xlen: int = 64,
 ) -> None:
     """Apply all relocations of live sections to `image`. Values that do not fit are added to `errors`.
 
@@ -48,7 +50,16 @@ def relocate(
     alloc = (program.sections.flags[relocs.sid] & SHF_ALLOC) != 0
     foreign = alloc & DYNAMIC[relocs.type] & needs.preemptible[relocs.sym]
     relocs = relocs.where(~foreign)  # left to the loader; the word stays 0
-    _Relocator(image, program, layout, relocs, known, pic, errors).run()
+    _Relocator(image, program, layout, relocs, known, pic, errors, xlen).run()
+
+
+def _wrap(value: Column, kinds: Column) -> None:
+    """Take values modulo 2**32, into the range that a field of a 32-bit machine has.
+
+    An upper part rounds up: 0x7ffff800 is the lowest value that only 0x80000 reaches.
+    """
+    base = np.where(_UPPER[kinds], (1 << 31) + (1 << 11), 1 << 31)
+    value[:] = (value + base & 0xFFFFFFFF) - base
 
 
 def _low_parts() -> list[tuple[Column, Column]]:
@@ -79,7 +90,9 @@ class _Relocator:
         known: Addresses,
         pic: bool,
         errors: Diagnostics,
+        xlen: int,
     ):
+        self.xlen = xlen
         self.image, self.program, self.relocs, self.known, self.errors = image, program, relocs, known, errors
         self.layout, self.places, self.pic = layout, SourcePlaces(program), pic
         self.place = layout.addr[relocs.sid] + relocs.offset  # P
@@ -89,6 +102,8 @@ class _Relocator:
         """Compute all values, then write them type by type."""
         kinds = self.relocs.type
         value = self._values()
+        if self.xlen == 32:
+            _wrap(value, kinds)
         self._call_nothing(value)
         if not self.pic:
             self._reach_low_addresses(value)

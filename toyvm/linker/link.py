@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..base.bits import u64
 from ..base.record import replace
+from ..elf.rewriting.narrowing import narrow
 from .apply_relocations import relocate
 from .constructors import reverse_constructors
 from .debug_compression import compress
@@ -16,7 +17,7 @@ from .garbage_collection import collect
 from .history import READ, LinkHistory
 from .identical_code import identical, with_moved_symbols, without_folded
 from .image_layout import ImageLayout, lay_out
-from .inputs.abi_attributes import merge_attributes, merge_flags, wants_exec_stack
+from .inputs.abi_attributes import check_width, merge_attributes, merge_flags, wants_exec_stack
 from .inputs.columns import UNDEFINED, ProgramColumns, flatten, without_debug
 from .inputs.files import Opened, ScriptItem, open_inputs
 from .inputs.symbol_resolution import resolve
@@ -57,6 +58,10 @@ if TYPE_CHECKING:
 def link(inputs: Sequence[Input], options: LinkOptions) -> LinkResult:
     """Link `inputs` (in command-line order). Raises LinkError with all errors."""
     errors = Diagnostics()
+    if options.xlen == 32:
+        options = replace(options, relax=False)  # its forms are those of 64-bit machines
+        if options.pic:
+            errors.error("elf32lriscv: only static executables and -r are supported")
 
     # Read everything that the command line names. A linker script may name more, and orders the output.
     opened, options, scripted = _open(inputs, options, errors)
@@ -67,6 +72,7 @@ def link(inputs: Sequence[Input], options: LinkOptions) -> LinkResult:
     resolution = resolve(opened, options, errors, script.versions)
     if scripted:
         resolution = scripted.with_provided(resolution)
+    check_width(resolution, options, errors)
     e_flags = merge_flags(resolution, errors)
     attributes = merge_attributes(resolution, errors)
     errors.checkpoint()
@@ -173,7 +179,7 @@ def link(inputs: Sequence[Input], options: LinkOptions) -> LinkResult:
     if history:
         history.public, history.kept, history.stands, history.plan = public, keep, stands, plan
         history.needs, history.made, history.before = needs, made, bytes(image)
-    relocate(image, program, layout, needs, known, options.pic, errors)
+    relocate(image, program, layout, needs, known, options.pic, errors, options.xlen)
     if history:
         history.after = bytes(image)
     entry = _entry(program, layout, known, options, errors)
@@ -187,6 +193,7 @@ def link(inputs: Sequence[Input], options: LinkOptions) -> LinkResult:
     infos = section_infos(made)
     data = finish(image, program, stored, options, segments, symbols, entry, e_flags, infos, kept)
     data = write_build_id(data, layout, options)
+    data = narrow(data, options.output) if options.xlen == 32 else data
     return _result(data, program, layout, known, made, relaxations, options, errors, history)
 
 

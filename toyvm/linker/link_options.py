@@ -49,6 +49,7 @@ class LinkOptions(Record):
     """The options of GNU ld, by its names. Addresses and sizes are in bytes."""
 
     kind: str = "exec"  # "exec", "pie", "shared"; "relocatable" for `link_relocatable`
+    xlen: int = 64  # 32: an ELF32 file for RV32 (-m elf32lriscv)
     static: bool = False  # -static: no interpreter, no dynamic section, archives only
     entry: str = ""  # "" for _start
     warn_entry: bool = True  # ... if it cannot be found

@@ -37,7 +37,7 @@ from toyvm.elf.symbol import st_info
 from toyvm.relocations import R
 
 from ..base.bits import align_up, u64
-from .inputs.abi_attributes import merge_attributes, merge_flags
+from .inputs.abi_attributes import check_width, merge_attributes, merge_flags
 from .inputs.columns import UNDEFINED, Column, ProgramColumns, flatten, without_debug
 from .inputs.files import open_inputs
 from .inputs.symbol_resolution import DefinitionKind, GlobalSymbol, resolve
@@ -67,6 +67,7 @@ def link_relocatable(inputs: Sequence[Input], options: LinkOptions) -> Relocatab
             errors.error(f"{each.name}: a shared library cannot be part of relocatable output")
     errors.checkpoint()
     resolution = resolve(opened, options, errors)
+    check_width(resolution, options, errors)
     e_flags = merge_flags(resolution, errors)
     attributes = merge_attributes(resolution, errors)
     program = flatten(resolution, errors, relocatable=True, commons=options.place_commons)
@@ -132,7 +133,9 @@ class _Joiner:
             sections.append(Section(".riscv.attributes", SHT_RISCV_ATTRIBUTES, data=attributes))
         table = SymbolTable(self.names, np.array(self.rows, dtype=SYM), first_global)
         signed = [self._sign(group, number) for group in groups]
-        return ObjectFile(self.options.output, tuple(sections), table, e_flags, signed)
+        return ObjectFile(
+            self.options.output, tuple(sections), table, e_flags, signed, xlen=self.options.xlen
+        )
 
     # -- sections -----------------------------------------------------------------------------------------------
 

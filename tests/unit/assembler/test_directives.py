@@ -120,7 +120,7 @@ def test_stabs_are_dropped_with_one_warning() -> None:
         (".fail 5", ".fail 5 encountered"),
         (".psize 5, 6", "new paper width is too small"),
         (".nops 3", "3 bytes cannot be filled with nops"),
-        (".nop 3", ".nop takes no operand"),
+        (".nop x", "the size must be a number"),
     ],
 )
 def test_errors(text: str, words: str) -> None:

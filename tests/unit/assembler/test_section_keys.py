@@ -31,7 +31,7 @@ def test_unique_sections() -> None:
 
 
 @pytest.mark.parametrize(
-    "operands", ["unique", "unique, x", "unique, 0xffffffff", "unique, 1, 2", "onique, 1"]
+    "operands", ["unique", "unique, x", "unique, 0x100000000", "unique, 1, 2", "onique, 1"]
 )
 def test_bad_numbers_of_unique_sections(operands: str) -> None:
     with pytest.raises(AssemblyError, match=r"unique|unexpected"):

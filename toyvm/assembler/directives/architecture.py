@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from toyvm.elf.attributes import TAG_ARCH, TAGS
-from toyvm.elf.isa_strings import Arch, ArchError, abi_faults
+from toyvm.elf.isa_strings import Arch, ArchError
 
 from ..encode import encode
 from ..problems import MAX_SECTION_BYTES, Problem, unknown
@@ -85,12 +85,6 @@ def _changed(arch: Arch, piece: str) -> Arch:
         raise Problem(str(error), piece, gnu="\n".join(error.gnu)) from None
 
 
-def check_abi(state: AssemblyState) -> None:
-    """Report a calling convention that the architecture does not allow."""
-    for ours, gnu in abi_faults(state.abi, state.modes.arch) if state.options.mabi else ():
-        state.report(Problem(f"-mabi={state.abi}: {ours}", gnu=gnu))
-
-
 def attribute(state: AssemblyState, rest: str) -> None:
     """`.attribute tag, value`. The tag `arch` also sets the architecture of the following text."""
     pieces = split_operands(rest)
@@ -113,7 +107,6 @@ def attribute(state: AssemblyState, rest: str) -> None:
     if tag == TAG_ARCH:
         state.modes.arch = _changed(state.modes.arch, text) if text[:1] not in "+-" else state.modes.arch
         state.abi_arch = state.modes.arch
-        check_abi(state)
         state.modes.rvc = state.modes.arch.has_compressed
         state.seen_rvc |= state.modes.rvc
         state.modes_changed()
@@ -133,9 +126,9 @@ def insn(state: AssemblyState, rest: str) -> None:
 
 
 def nop(state: AssemblyState, rest: str) -> None:
-    """`.nop`: the instruction nop, of 16 bits if there are compressed instructions."""
+    """`.nop`: the instruction nop, of 16 bits if there are compressed instructions. An operand has no effect."""
     if rest.strip():
-        raise Problem(".nop takes no operand", rest.split()[0])
+        state.number_of(rest, "the size")  # of which GNU as takes no notice
     state.begin_instruction()
     encode(state, "nop", [])
 

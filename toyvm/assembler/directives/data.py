@@ -24,6 +24,14 @@ SHORT_NOP = b"\x01\0"
 _EXPRESSIONS: dict[str, Expr] = {}
 
 
+def _is_small_negative(value: int, mask: int) -> bool:
+    """Whether a positive number is a small negative one in two's complement, of 64 bits or of as many as it has."""
+    if value < 0:
+        return False
+    bits = max(64, -(-value.bit_length() // 16) * 16)
+    return value >> (bits - 1) == 1 and value - (1 << bits) >= -mask - 1
+
+
 def expression(text: str) -> Expr:
     """`parse_expression` with a cache for short texts."""
     found = _EXPRESSIONS.get(text)
@@ -49,8 +57,9 @@ def data(size: int) -> Directive:
                 out.clear()
             value = expr if isinstance(expr, int) else state.evaluate(expr)
             if isinstance(value, int):
-                if not -mask - 1 <= value <= mask:
-                    state.warn(f"value {value:#x} truncated to {value & mask:#x}", piece)
+                if not -mask - 1 <= value <= mask and not _is_small_negative(value, mask):
+                    shown = value if value >= 0 else value & M64
+                    state.warn(f"value {shown:#x} truncated to {value & mask:#x}", piece)
                 out += (value & mask).to_bytes(size, "little")
                 continue
             linear = value if isinstance(value, Linear) else split(state, expr)

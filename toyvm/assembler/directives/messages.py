@@ -26,11 +26,13 @@ def message(kind: str) -> Directive:
     """`.error`, `.warning`, `.err`, `.print`."""
 
     def directive(state: AssemblyState, rest: str) -> None:
-        text = (
-            unquote(rest.strip()).decode("utf-8", "replace")
-            if rest.strip()
-            else f"{kind} directive invoked in source file"
-        )
+        text = f"{kind} directive invoked in source file"
+        if rest.strip():
+            try:
+                text = unquote(rest.strip()).decode("utf-8", "replace")
+            except Problem as problem:
+                problem.gnu = f"{kind} argument must be a string"
+                raise
         if kind == ".warning":
             state.warn(text)
         elif kind == ".print":

@@ -10,6 +10,7 @@ from toyvm.elf.constants import (
     SHF_ALLOC,
     SHF_EXCLUDE,
     SHF_EXECINSTR,
+    SHF_GNU_MBIND,
     SHF_GNU_RETAIN,
     SHF_GROUP,
     SHF_LINK_ORDER,
@@ -33,7 +34,7 @@ from .data import Directive
 
 _FLAGS = {
     "a": SHF_ALLOC, "w": SHF_WRITE, "x": SHF_EXECINSTR, "M": SHF_MERGE, "S": SHF_STRINGS, "G": SHF_GROUP,
-    "T": SHF_TLS, "o": SHF_LINK_ORDER, "R": SHF_GNU_RETAIN, "e": SHF_EXCLUDE,
+    "T": SHF_TLS, "o": SHF_LINK_ORDER, "R": SHF_GNU_RETAIN, "e": SHF_EXCLUDE, "d": SHF_GNU_MBIND,
 }  # fmt: skip
 _TYPES = {
     "progbits": SHT_PROGBITS,
@@ -88,11 +89,13 @@ class _Request(Record):
     link: str
     unique: int | None
     stated: bool  # whether flags or a type are given
+    node: int = 0  # the node of memory of an mbind section, its sh_info
 
     @property
     def key(self) -> SectionKey:
         """What tells the section apart from others."""
-        return SectionKey(self.name, self.group, self.link, self.unique)
+        retain = bool(self.flags & SHF_GNU_RETAIN)
+        return SectionKey(self.name, self.group, self.link, self.unique, retain, self.node)
 
 
 def _parse(rest: str) -> _Request:
@@ -127,13 +130,25 @@ def _parse(rest: str) -> _Request:
             raise Problem("a section with the flag G needs the name of its group", expected="a group's name")
         if more and more[0] == "comdat":
             comdat = bool(more.pop(0))
+    node = 0
+    if "d" in letters and not letters[:1].isdigit():
+        if not wanted & SHF_ALLOC:
+            raise Problem(
+                f"section {name} has the flag d without a",
+                letters,
+                gnu=f"SHF_ALLOC isn't set for GNU_MBIND section: {name}",
+            )
+        if more and more[0][:1].isdigit():
+            node = _entsize(more.pop(0))
     unique = None
     if more and more[0] == "unique":
         unique = _unique(more[1] if len(more) > 1 else "")
         more = more[2:]
     if more:
         raise Problem(f"unexpected '{more[0]}' in .section", more[0])
-    return _Request(name, type, wanted & ~SHF_GROUP, entsize, group, comdat, link, unique, True)
+    if not letters and special(name) != (SHT_PROGBITS, 0):
+        wanted = special(name)[1]
+    return _Request(name, type, wanted & ~SHF_GROUP, entsize, group, comdat, link, unique, True, node)
 
 
 def _plain(text: str) -> str:
@@ -167,8 +182,8 @@ def _entsize(text: str) -> int:
 
 def _unique(text: str) -> int:
     """The number after `unique`: sections of one name with different numbers stay apart."""
-    if not re.fullmatch(r"0x[0-9a-fA-F]{1,8}|[0-9]{1,10}", text) or int(text, 0) >= 0xFFFFFFFF:
-        raise Problem("unique takes a number from 0 to 4294967294", text, expected="a number")
+    if not re.fullmatch(r"0x[0-9a-fA-F]{1,8}|[0-9]{1,10}", text) or int(text, 0) > 0xFFFFFFFF:
+        raise Problem("unique takes a number from 0 to 4294967295", text, expected="a number")
     return int(text, 0)
 
 
@@ -180,11 +195,26 @@ def _open(state: AssemblyState, request: _Request) -> AsmSection:
         found = state.section(request.name, request.type, request.flags, entsize, request.key)
         found.comdat = request.comdat
     elif request.stated:
-        if found.flags != request.flags:
-            state.warn(f"ignoring changed section attributes for {request.name}", request.name)
+        more = request.flags & ~found.flags
+        if not more & ~_ADDED:
+            found.flags |= more
+        if (found.flags ^ request.flags) & ~_ADDED:
+            _changed(state, request.name, "attributes")
         if found.type != request.type:
-            state.warn(f"ignoring changed section type for {request.name}", request.name)
+            _changed(state, request.name, "type")
     return found
+
+
+# Flags that a section gets even if it exists: those of systems and processors, SHF_GNU_RETAIN among them
+_ADDED = (0x0FF00000 | 0xF0000000) & ~SHF_GNU_MBIND
+
+
+def _changed(state: AssemblyState, name: str, what: str) -> None:
+    """Report a section that exists with another type or other flags: a warning if its name implies them, as in GNU as."""
+    if special(name) != (SHT_PROGBITS, 0):
+        state.warn(f"ignoring changed section {what} for {name}", name)
+    else:
+        state.report(Problem(f"changed section {what} for {name}", name))
 
 
 def section(state: AssemblyState, rest: str) -> None:

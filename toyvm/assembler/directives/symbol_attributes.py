@@ -50,12 +50,22 @@ def _each(rest: str) -> list[str]:
     return names
 
 
+def _weak_and_common(name: str) -> Problem:
+    return Problem(
+        f"symbol '{name}' cannot be both weak and common",
+        name,
+        gnu=f"symbol `{name}' can not be both weak and common",
+    )
+
+
 def binding(value: int) -> Directive:
     """`.globl`, `.weak`, `.local`."""
 
     def directive(state: AssemblyState, rest: str) -> None:
         for text in _each(rest):
             symbol = symbol_named(state, text)
+            if value == STB_WEAK and symbol.common is not None:
+                raise _weak_and_common(symbol.name)
             if not (value == STB_GLOBAL and symbol.binding == STB_WEAK):
                 symbol.binding = value
             if value == STB_LOCAL:
@@ -235,6 +245,8 @@ def common(local: bool) -> Directive:
             alignment = state.number_of(pieces[2], "the alignment")
         if alignment < 0 or alignment & (alignment - 1) or alignment > 1 << 16:
             raise Problem(f"alignment {alignment} is not a power of two up to 65536", pieces[-1])
+        if symbol.binding == STB_WEAK and not local:
+            raise _weak_and_common(symbol.name)
         if symbol.is_defined and symbol.common is None:
             raise redefinition(state, symbol.name, symbol)
         symbol.where = state.where

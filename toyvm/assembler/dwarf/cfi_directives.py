@@ -14,6 +14,7 @@ Sources: DWARF 5 section 6.4, LSB "Exception Frames", binutils gas/dw2gencfi.c, 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Generic
 
@@ -44,15 +45,20 @@ from .call_frames import (
 )
 from .code_places import EmittedSection, L, Place
 
+_VECTOR = re.compile(r"v([0-9]|[12][0-9]|3[01])")
+
 
 def dwarf_register(name: str) -> int | None:
-    """The DWARF number of a register (psABI): x 0..31, f 32..63, CSRs from 4096; None for other words."""
+    """The DWARF number of a register (psABI): x 0..31, f 32..63, v 96..127, CSRs from 4096; None for other words."""
     number = registers.x_register(name)
     if number is not None:
         return number
     number = registers.f_register(name)
     if number is not None:
         return 32 + number
+    vector = _VECTOR.fullmatch(name)
+    if vector is not None:
+        return 96 + int(vector[1])
     csr = registers.CSRS.get(name)
     return None if csr is None else 4096 + csr
 

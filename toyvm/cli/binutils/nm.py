@@ -94,7 +94,7 @@ def main(argv: list[str]) -> int:
             for symbol in found:
                 print(
                     (prefix if options.file_name else "")
-                    + line(symbol._replace(name=spell(symbol.name)), options.print_size)
+                    + line(symbol._replace(name=spell(symbol.name)), options.print_size, binary.elf.digits)
                 )
 
     status = for_each("nm", options.files, report)

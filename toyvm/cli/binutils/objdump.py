@@ -108,7 +108,7 @@ def _lines(binary: Binary, options: argparse.Namespace) -> Iterator[str]:
 
     elf, spell = binary.elf, spelling(options.demangle)
     yield ""
-    yield f"{binary.name}:     file format elf64-littleriscv"
+    yield f"{binary.name}:     file format {elf.format}"
     yield ""
     chosen = [section for section in elf.sections if not options.section or section.name in options.section]
     missing = set(options.section) - {section.name for section in chosen}

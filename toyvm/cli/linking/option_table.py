@@ -121,8 +121,10 @@ def _unpaged(state: CommandLine, **changes: object) -> None:
 
 
 def _emulation(state: CommandLine, name: str) -> None:
-    if name != "elf64lriscv":
-        raise UsageError(f"unrecognised emulation mode: {name} (supported: elf64lriscv)")
+    widths = {"elf64lriscv": 64, "elf32lriscv": 32}
+    if name not in widths:
+        raise UsageError(f"unrecognised emulation mode: {name} (supported: {', '.join(widths)})")
+    state.options["xlen"] = widths[name]
 
 
 def _defsym(state: CommandLine, text: str) -> None:

@@ -7,8 +7,10 @@ headers. In a program or library every byte that a segment loads keeps its place
 from __future__ import annotations
 
 import struct
+from typing import NamedTuple
 
 from ...base.errors import ElfError
+from .. import class32
 from ..constants import (
     EHDR_SIZE,
     PHDR_SIZE,
@@ -39,6 +41,20 @@ def write_image(image: Image) -> bytes:
     return _Writer(image).write()
 
 
+class _Sizes(NamedTuple):
+    """The sizes in bytes of headers, records and words."""
+
+    ehdr: int
+    phdr: int
+    sym: int
+    rela: int
+    word: int
+
+
+_WIDE = _Sizes(EHDR_SIZE, PHDR_SIZE, SYM_SIZE, RELA_SIZE, 8)
+_NARROW = _Sizes(class32.EHDR_SIZE, class32.PHDR_SIZE, class32.SYM_SIZE, class32.RELA_SIZE, 4)
+
+
 class _Writer:
     def __init__(self, image: Image):
         self.image = image
@@ -51,6 +67,7 @@ class _Writer:
         self.placed: dict[int, int] = {}  # id of a part -> where it is
         self.number: dict[int, int] = {}  # id of a part -> its section number
         self.symbol: dict[int, int] = {}  # number of a symbol before -> now
+        self.sizes = _NARROW if image.is_class32 else _WIDE
 
     def write(self) -> bytes:
         image = self.image
@@ -73,17 +90,20 @@ class _Writer:
                 rows.append(
                     (
                         f".rela{part.name}",
-                        Shdr(0, SHT_RELA, flags, link=symtab, info=info, addralign=8, entsize=RELA_SIZE),
+                        self._table_header(SHT_RELA, self.sizes.rela, flags, symtab, info),
                     )
                 )
         if with_symbols:
             table, strtab = self._symbol_table()
-            header = Shdr(0, SHT_SYMTAB, link=symtab + 1, info=locals_ + 1, addralign=8, entsize=SYM_SIZE)
+            header = self._table_header(SHT_SYMTAB, self.sizes.sym, 0, symtab + 1, locals_ + 1)
             rows.append((".symtab", self._put(table, header)))
             rows.append((".strtab", self._put(strtab, Shdr(0, SHT_STRTAB, addralign=1))))
         for index, part in relas:
             rows[index] = (rows[index][0], self._put(self._relocations(part), rows[index][1]))
         return self._finish(rows)
+
+    def _table_header(self, kind: int, entsize: int, flags: int, link: int, info: int) -> Shdr:
+        return Shdr(0, kind, flags, link=link, info=info, addralign=self.sizes.word, entsize=entsize)
 
     def _number_parts(self, with_symbols: bool) -> None:
         following = 1
@@ -101,8 +121,8 @@ class _Writer:
         """The file header, and what the segments of the original file hold."""
         image = self.image
         if not image.segments:
-            return bytearray(EHDR_SIZE)
-        end = max(EHDR_SIZE, image.header.phoff + PHDR_SIZE * image.header.phnum)
+            return bytearray(self.sizes.ehdr)
+        end = max(self.sizes.ehdr, image.header.phoff + self.sizes.phdr * image.header.phnum)
         stays = [p for p in image.parts if _keeps_place(image, p)]
         if image.debug_only:
             out = bytearray(image.data[:end])
@@ -178,7 +198,8 @@ class _Writer:
             self.strings.add(name.name)
         strtab, offsets = self.strings.finish()
         rows = [Sym()] + [self._symbol(name, offsets[name.name]) for name in self.names]
-        return b"".join(row.pack() for row in rows), strtab
+        pack = class32.pack_sym if self.image.is_class32 else Sym.pack
+        return b"".join(pack(row) for row in rows), strtab
 
     def _symbol(self, name: Name, text: int) -> Sym:
         shndx = name.special if name.home is None else self.number[id(name.home)]
@@ -197,6 +218,10 @@ class _Writer:
         if (numbers < 0).any():
             raise ElfError(f"{self.image.name}: section {part.name}: a symbol of its relocations is missing")
         relocs["r_sym"] = numbers
+        if self.image.is_class32:
+            from ..record_arrays import relocation_bytes32
+
+            return relocation_bytes32(relocs)
         return bytes(relocs.tobytes())
 
     def _finish(self, rows: list[tuple[str, Shdr]]) -> bytes:
@@ -215,7 +240,7 @@ class _Writer:
             rows = []  # a file without sections, such as a core dump, gets none
         else:
             rows.append((".shstrtab", self._put(table, Shdr(0, SHT_STRTAB, addralign=1))))
-            self.out += bytes(-len(self.out) % 8)
+            self.out += bytes(-len(self.out) % self.sizes.word)
         header = image.header._replace(
             shoff=len(self.out) if rows else 0,
             shnum=len(rows),
@@ -224,11 +249,11 @@ class _Writer:
             phoff=image.header.phoff if segments else 0,
         )
         for index, phdr in enumerate(segments):
-            at = image.header.phoff + index * PHDR_SIZE
-            self.out[at : at + PHDR_SIZE] = phdr.pack()
-        self.out[:EHDR_SIZE] = header.pack()
-        headers = b"".join(header._replace(name=offsets[name]).pack() for name, header in rows)
-        return bytes(self.out) + headers
+            at = image.header.phoff + index * self.sizes.phdr
+            self.out[at : at + self.sizes.phdr] = class32.pack_phdr(phdr) if image.is_class32 else phdr.pack()
+        self.out[: self.sizes.ehdr] = class32.pack_ehdr(header) if image.is_class32 else header.pack()
+        pack = class32.pack_shdr if image.is_class32 else Shdr.pack
+        return bytes(self.out) + b"".join(pack(header._replace(name=offsets[name])) for name, header in rows)
 
     def _segments(self) -> list[Phdr]:
         """The program headers: as they were, except for those of sections that moved or are gone."""

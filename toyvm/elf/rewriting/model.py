@@ -11,6 +11,7 @@ import struct
 from typing import TYPE_CHECKING
 
 from ...base.errors import ElfError
+from .. import class32
 from ..constants import (
     ET_DYN,
     ET_EXEC,
@@ -181,6 +182,7 @@ class Image:
     def __init__(self, name: str, header: Ehdr, data: bytes = b""):
         self.name = name
         self.header = header
+        self.is_class32 = header.ehsize == class32.EHDR_SIZE
         self.data = data
         self.segments: list[Phdr] = []
         self.parts: list[Part] = []

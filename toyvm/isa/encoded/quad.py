@@ -30,7 +30,9 @@ def rows() -> Iterator[Insn]:
         if insn.ext == "D" and ".d" in insn.name and not insn.name.startswith("fmv."):
             if insn.name in ("fcvt.s.d", "fcvt.d.s"):
                 continue
-            twin = insn.twin("RV64 Q" if ".l" in insn.name else "Q", insn.syntax)
+            # A conversion from an integer is exact, so it has no rounding mode
+            syntax = "frd, rs1" if insn.name.startswith("fcvt.d.") else insn.syntax
+            twin = insn.twin("RV64 Q" if ".l" in insn.name else "Q", syntax)
             twin.name = insn.name.replace(".d", ".q")
             twin.match = insn.match | _FORMAT
             twin.semantics = absent

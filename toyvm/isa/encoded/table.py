@@ -44,8 +44,8 @@ vfabs.v   | vd, vs2             | vfsgnjx.vv {0}, {1}, {1}
 _COMPARISON = """
 vms{0}.vx | vd, vs2, rs1        | vms{1}.vx {{0}}, {{1}}, {{2}}; vmnand.mm {{0}}, {{0}}, {{0}}
 vms{0}.vx | not0, vs2, rs1, vm  | vms{1}.vx {{0}}, {{1}}, {{2}}, {{3}}; vmxor.mm {{0}}, {{0}}, v0
-vms{0}.vx | v0, vs2, rs1, vm, vd | vms{1}.vx {{4}}, {{1}}, {{2}}; vmandn.mm {{0}}, v0, {{4}}
-vms{0}.vx | vd, vs2, rs1, vm, vd | vms{1}.vx {{4}}, {{1}}, {{2}}; vmandn.mm {{4}}, v0, {{4}}; \
+vms{0}.vx | v0, vs2, rs1, vm, vd | vms{1}.vx {{4}}, {{1}}, {{2}}, {{3}}; vmandn.mm {{0}}, v0, {{4}}
+vms{0}.vx | vd, vs2, rs1, vm, vd | vms{1}.vx {{4}}, {{1}}, {{2}}, {{3}}; vmandn.mm {{4}}, v0, {{4}}; \
 vmandn.mm {{0}}, {{0}}, v0; vmor.mm {{0}}, {{4}}, {{0}}
 """.replace("\\\n", "")
 

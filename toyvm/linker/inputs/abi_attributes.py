@@ -18,9 +18,22 @@ from toyvm.elf.constants import (
 from toyvm.elf.isa_strings import Arch, ArchError
 
 from ..link_errors import Diagnostics
+from ..link_options import LinkOptions
 from .symbol_resolution import Resolution
 
 _FLOAT_ABI = {0: "soft-float", 2: "single-float", 4: "double-float", 6: "quad-float"}
+
+
+def check_width(resolution: Resolution, options: LinkOptions, errors: Diagnostics) -> None:
+    """Report objects of another register width than the output's (-m)."""
+    for loaded in resolution.files:
+        obj = loaded.object
+        if obj.xlen != options.xlen and not obj.raw and len(obj.sections) > 1:
+            errors.error(
+                f"{obj.name}: ABI is incompatible with that of the selected emulation: target emulation "
+                f"`elf{options.xlen}-littleriscv' does not match `elf{obj.xlen}-littleriscv' "
+                f"(-m elf{obj.xlen}lriscv links it)"
+            )
 
 
 def merge_flags(resolution: Resolution, errors: Diagnostics) -> int:

@@ -70,7 +70,9 @@ def symbols_alone(data: bytes, name: str, own: Set[str]) -> ObjectFile:
     kept = np.concatenate((np.zeros(1, dtype=array.dtype), array[rows]))
     kept["st_shndx"][1:] = SHN_ABS
     names = ["", *(table.names[table.first_global + row] for row in rows.tolist())]
-    return ObjectFile(name, [NULL_SECTION], SymbolTable(names, kept, 1), read_ehdr(data, name).flags)
+    return ObjectFile(
+        name, [NULL_SECTION], SymbolTable(names, kept, 1), read_ehdr(data, name, any_class=True).flags
+    )
 
 
 class _Opener:
@@ -150,7 +152,7 @@ class _Opener:
         return folder
 
     def _elf(self, source: Input, name: str, data: bytes) -> Opened:
-        kind = read_ehdr(data, name).type
+        kind = read_ehdr(data, name, any_class=True).type
         if kind == ET_REL:
             return Opened(source, name, object=read_object(data, name))
         if kind != ET_DYN:

@@ -54,37 +54,41 @@ class Instruction(NamedTuple):
 
 
 @cache
-def _engine() -> Any:
-    return capstone.Cs(capstone.CS_ARCH_RISCV, capstone.CS_MODE_RISCV64 | capstone.CS_MODE_RISCVC)
+def _engine(xlen: int = 64) -> Any:
+    mode = capstone.CS_MODE_RISCV32 if xlen == 32 else capstone.CS_MODE_RISCV64
+    return capstone.Cs(capstone.CS_ARCH_RISCV, mode | capstone.CS_MODE_RISCVC)
 
 
 _HEX = re.compile(r"-?\b0x[0-9a-f]+")
 
 
-def disassemble(code: bytes, address: int) -> Iterator[Instruction]:
+def disassemble(code: bytes, address: int, xlen: int = 64) -> Iterator[Instruction]:
     """The instructions in `code`, which is at `address`. Other bytes become directives."""
     at = 0
     pairs: dict[int, int] = {}
     while at < len(code):
-        for place, size, mnemonic, operands in _engine().disasm_lite(code[at : at + 4096], address + at):
+        for place, size, mnemonic, operands in _engine(xlen).disasm_lite(code[at : at + 4096], address + at):
             raw = code[place - address : place - address + size]
-            yield _instruction(place, raw, mnemonic, operands, pairs)
+            yield _instruction(place, raw, mnemonic, operands, pairs, xlen)
             at += size
         if at < len(code):
             size = min(4 if code[at] & 3 == 3 else 2, len(code) - at)
             raw = code[at : at + size]
-            text = by_table(raw)
+            text = by_table(raw, xlen)
             if text is None:
                 yield data_word(address + at, raw)
             else:
                 mnemonic, _, operands = text.partition(" ")
-                yield _instruction(address + at, raw, mnemonic, operands, pairs)
+                yield _instruction(address + at, raw, mnemonic, operands, pairs, xlen)
             at += size
 
 
-def by_table(raw: bytes) -> str | None:
+def by_table(raw: bytes, xlen: int = 64) -> str | None:
     """The text of an instruction from the instruction table; None if it has none of this length."""
-    decoded = decode(int.from_bytes(raw, "little"))
+    from toyvm.isa.encoded.table import decode_any  # as large as the table of all other instructions
+
+    word = int.from_bytes(raw, "little")
+    decoded = (decode(word) if xlen == 64 else None) or decode_any(word, xlen)
     return instruction_text(decoded) if decoded is not None and decoded.length == len(raw) else None
 
 
@@ -99,13 +103,14 @@ def data_word(address: int, raw: bytes) -> Instruction:
 
 
 def _instruction(
-    address: int, raw: bytes, mnemonic: str, operands: str, pairs: dict[int, int]
+    address: int, raw: bytes, mnemonic: str, operands: str, pairs: dict[int, int], xlen: int
 ) -> Instruction:
     word = int.from_bytes(raw, "little")
     operands = operands.replace(", ", ",")
-    distance = _branch_distance(word, len(raw))
+    mask = (1 << xlen) - 1
+    distance = _branch_distance(word, len(raw), xlen)
     if distance is not None:
-        target = (address + distance) & M64
+        target = (address + distance) & mask
         before, _, _ = operands.rpartition(",")
         return Instruction(
             address, raw, mnemonic, f"{before},{target:x}" if before else f"{target:x}", target, True
@@ -117,7 +122,8 @@ def _instruction(
         operands = f"{operands.partition(',')[0]},{word >> 12:#x}"
     else:
         operands = _HEX.sub(lambda match: str(int(match[0], 16)), operands)
-    return Instruction(address, raw, mnemonic, operands, _pair_target(address, word, len(raw), pairs), False)
+    computed = _pair_target(address, word, len(raw), pairs)
+    return Instruction(address, raw, mnemonic, operands, None if computed is None else computed & mask, False)
 
 
 # Hints about locality (Zihintntl) are additions of these registers to zero.
@@ -157,14 +163,15 @@ _ALIASES: dict[str, Callable[[int], str]] = {
 }
 
 
-def _branch_distance(word: int, size: int) -> int | None:
+def _branch_distance(word: int, size: int, xlen: int) -> int | None:
     if size == 4:
         if word & 0x7F == 0x63:
             return sext(gather(B_TYPE, word), 13)
         return sext(gather(J_TYPE, word), 21) if word & 0x7F == 0x6F else None
     if word & 3 == 1 and word >> 13 in (6, 7):
         return sext(gather(CB_TYPE, word), 9)
-    return sext(gather(CJ_TYPE, word), 12) if word & 3 == 1 and word >> 13 == 5 else None
+    short_jumps = (5,) if xlen == 64 else (5, 1)  # c.j, and c.jal of 32-bit machines
+    return sext(gather(CJ_TYPE, word), 12) if word & 3 == 1 and word >> 13 in short_jumps else None
 
 
 _LOADS_AND_ADDI = {0x03, 0x07, 0x13, 0x1B, 0x67}
@@ -323,7 +330,7 @@ class Listing:
         width = 8 if end > 0xFFFF else 4
         for (address, name), stop in zip(labels, stops[1:], strict=True):
             yield ""
-            yield f"{address:016x} <{name}>:"
+            yield f"{address:0{self.elf.digits}x} <{name}>:"
             yield from self._stretch(section, data, address, stop, width)
 
     def _stretch(self, section: ElfSection, data: bytes, low: int, high: int, width: int) -> Iterator[str]:
@@ -335,7 +342,7 @@ class Listing:
             mark = min(high, self.names.next_mark(section, at))
             is_data = self.names.is_data(section, at)
             code = data[at - base : mark - base]
-            pieces = _words(code, at) if is_data else disassemble(code, at)
+            pieces = _words(code, at) if is_data else disassemble(code, at, 32 if self.elf.is_class32 else 64)
             skip = at
             for piece in pieces:
                 if piece.address < skip:

@@ -141,8 +141,8 @@ def _letter(binding: int, kind: int, shndx: int, letters: dict[int, str]) -> str
     return letter.upper() if binding == STB_GLOBAL and letter not in "?" else letter
 
 
-def line(symbol: NmSymbol, with_size: bool = False) -> str:
+def line(symbol: NmSymbol, with_size: bool = False, digits: int = 16) -> str:
     """One line of `nm` in BSD format."""
-    value = f"{symbol.value:016x}" if symbol.is_defined else " " * 16
-    size = f" {symbol.size:016x}" if with_size and symbol.is_defined and symbol.size else ""
+    value = f"{symbol.value:0{digits}x}" if symbol.is_defined else " " * digits
+    size = f" {symbol.size:0{digits}x}" if with_size and symbol.is_defined and symbol.size else ""
     return f"{value}{size} {symbol.letter} {symbol.name}"

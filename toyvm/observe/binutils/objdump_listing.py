@@ -19,13 +19,14 @@ def section_headers(elf: ElfFile) -> Iterator[str]:
         {s.header.info for s in elf.sections_of_type(c.SHT_RELA)} if elf.header.type == c.ET_REL else set()
     )
     yield "Sections:"
-    yield "Idx Name          Size      VMA               LMA               File off  Algn"
+    width = elf.digits
+    yield f"Idx Name          Size      {'VMA':<{width}}  {'LMA':<{width}}  File off  Algn"
     for index, section in enumerate(content_sections(elf)):
         shdr = section.header
         lma = _load_address(elf, section)
         align = max(shdr.addralign, 1).bit_length() - 1
         yield (
-            f"{index:3} {section.name:<13} {shdr.size:08x}  {shdr.addr:016x}  {lma:016x}  {shdr.offset:08x}  2**{align}"
+            f"{index:3} {section.name:<13} {shdr.size:08x}  {shdr.addr:0{width}x}  {lma:0{width}x}  {shdr.offset:08x}  2**{align}"
         )
         yield "                  " + ", ".join(_flags(section, section.number in relocated))
 
@@ -87,7 +88,7 @@ def symbols(elf: ElfFile, dynamic: bool = False, spell: Callable[[str], str] = s
         hidden = {c.STV_INTERNAL: ".internal ", c.STV_HIDDEN: ".hidden ", c.STV_PROTECTED: ".protected "}.get(
             other & c.ST_VISIBILITY_MASK, ""
         )
-        yield f"{value:016x} {_symbol_flags(info, shndx, dynamic)} {section}\t{size:016x} {hidden}{spell(name)}"
+        yield f"{value:0{elf.digits}x} {_symbol_flags(info, shndx, dynamic)} {section}\t{size:0{elf.digits}x} {hidden}{spell(name)}"
     if not shown:
         yield "no symbols"
 
@@ -110,10 +111,10 @@ def relocations(elf: ElfFile, spell: Callable[[str], str] = str) -> Iterator[str
     for section, array in elf.relocations() if elf.header.type == c.ET_REL else ():
         yield ""
         yield f"RELOCATION RECORDS FOR [{elf.section_name(section.header.info)}]:"
-        yield "OFFSET           TYPE              VALUE"
+        yield f"{'OFFSET':<{elf.digits}} TYPE              VALUE"
         for offset, text in relocation_lines(elf, section, array, spell):
             name, _, value = text.partition("\t")
-            yield f"{offset:016x} {name:<16}  {value}"
+            yield f"{offset:0{elf.digits}x} {name:<16}  {value}"
         yield ""
 
 

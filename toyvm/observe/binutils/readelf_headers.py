@@ -26,7 +26,7 @@ def header(elf: ElfFile) -> Iterator[str]:
     yield "ELF Header:"
     yield "  Magic:   " + "".join(f"{byte:02x} " for byte in elf.data[:16])
     for label, value in (
-        ("Class:", "ELF64"),
+        ("Class:", "ELF32" if elf.is_class32 else "ELF64"),
         ("Data:", "2's complement, little endian"),
         ("Version:", "1 (current)"),
         ("OS/ABI:", names.OSABI.get(ehdr.osabi, f"<unknown: {ehdr.osabi:x}>")),
@@ -61,16 +61,17 @@ def sections(elf: ElfFile, alone: bool) -> Iterator[str]:
         yield f"There {verb} {len(elf.sections)} section header{plural}, starting at offset {elf.header.shoff:#x}:"
     yield ""
     yield f"Section Header{plural}:"
-    yield "  [Nr] Name              Type            Address          Off    Size   ES Flg Lk Inf Al"
+    title = f"{'Address' if elf.digits == 16 else 'Addr':<{elf.digits}}"
+    yield f"  [Nr] Name              Type            {title} Off    Size   ES Flg Lk Inf Al"
     for section in elf.sections:
-        yield _section_line(section)
+        yield _section_line(section, elf.digits)
     yield from names.section_flags_key(elf.header.osabi).splitlines()
 
 
-def _section_line(section: ElfSection) -> str:
+def _section_line(section: ElfSection, digits: int) -> str:
     shdr = section.header
     kind = names.SECTION_TYPES.get(shdr.type, f"{shdr.type:08x}: <unknown>")
-    place = f"{shdr.addr:016x} {shdr.offset:06x} {shdr.size:06x} {shdr.entsize:02x}"
+    place = f"{shdr.addr:0{digits}x} {shdr.offset:06x} {shdr.size:06x} {shdr.entsize:02x}"
     flags = names.section_flags(shdr.flags)
     return f"  [{section.number:2}] {section.name:<17} {kind:<15} {place} {flags:>3} {shdr.link:2} {shdr.info:3} {shdr.addralign:2}"
 
@@ -111,12 +112,13 @@ def segments(elf: ElfFile, alone: bool) -> Iterator[str]:
         yield f"There {verb} {count} program header{plural}, starting at offset {elf.header.phoff}"
         yield ""
     yield "Program Headers:"
-    yield "  Type           Offset   VirtAddr           PhysAddr           FileSiz  MemSiz   Flg Align"
+    width, gap = elf.digits + 2, " " * (elf.digits // 16)
+    places = f"{'VirtAddr':<{width}} {'PhysAddr':<{width}}"
+    yield f"  Type           Offset   {places} FileSiz {gap}MemSiz  {gap}Flg Align"
     for phdr in elf.segments:
         kind = names.SEGMENT_TYPES.get(phdr.type, f"<unknown>: {phdr.type:x}")
-        places = (
-            f"{phdr.offset:#08x} {phdr.vaddr:#018x} {phdr.paddr:#018x} {phdr.filesz:#08x} {phdr.memsz:#08x}"
-        )
+        small = 8 if elf.digits == 16 else 7
+        places = f"{phdr.offset:#08x} {phdr.vaddr:#0{width}x} {phdr.paddr:#0{width}x} {phdr.filesz:#0{small}x} {phdr.memsz:#0{small}x}"
         yield f"  {kind:<14} {places} {names.segment_flags(phdr.flags)} {phdr.align:#x}"
         if phdr.type == c.PT_INTERP:
             yield f"      [Requesting program interpreter: {elf.interpreter}]"
@@ -196,7 +198,7 @@ def dynamic(elf: ElfFile) -> Iterator[str]:
     yield "  Tag        Type                         Name/Value"
     for tag, value in entries:
         name = f"({names.DYNAMIC_TAGS.get(tag, f'<unknown>: {tag:x}')})"
-        yield f" 0x{tag & 0xFFFFFFFFFFFFFFFF:016x} {name:<20} {dynamic_value(elf, tag, value)}"
+        yield f" 0x{tag & ((1 << 4 * elf.digits) - 1):0{elf.digits}x} {name:<20} {dynamic_value(elf, tag, value)}"
 
 
 def dynamic_value(elf: ElfFile, tag: int, value: int) -> str:

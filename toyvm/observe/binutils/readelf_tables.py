@@ -38,7 +38,7 @@ def symbols(elf: ElfFile, *, dynamic_only: bool = False) -> Iterator[str]:
             size_text = f"{size:5}" if size <= 99999 else f"{size:#x}"
             where = names.section_index(shndx)
             yield (
-                f"{number:6}: {value:016x} {size_text} {kind:<7} {binding:<6} {visibility:<7}{variant} {where:>4} "
+                f"{number:6}: {value:0{elf.digits}x} {size_text} {kind:<7} {binding:<6} {visibility:<7}{variant} {where:>4} "
                 f"{name}{_version(versions.get(number), name)}"
             )
 
@@ -59,14 +59,21 @@ def relocations(elf: ElfFile) -> Iterator[str]:
         plural = "entries" if len(array) != 1 else "entry"
         yield ""
         yield f"Relocation section '{section.name}' at offset {section.header.offset:#x} contains {len(array)} {plural}:"
-        yield "    Offset             Info             Type               Symbol's Value  Symbol's Name + Addend"
+        yield (
+            " Offset     Info    Type                Sym. Value  Symbol's Name + Addend"
+            if elf.is_class32
+            else "    Offset             Info             Type               Symbol's Value  Symbol's Name + Addend"
+        )
         table = elf.symbols_of(elf.linked(section)) if section.header.link else None
         dynamic = table is not None and elf.linked(section).header.type == c.SHT_DYNSYM
         versions = symbol_versions(elf) if dynamic else {}
         for offset, kind, symbol, addend in array.tolist():
             version = versions[symbol].text if symbol in versions else ""
             target = _target(elf, table, symbol, version, addend)
-            yield f"{offset:016x}  {symbol << 32 | kind:016x} {relocation_name(kind):<22} {target}"
+            if elf.is_class32:
+                yield f"{offset:08x}  {symbol << 8 | kind:08x} {relocation_name(kind):<17} {target}"
+            else:
+                yield f"{offset:016x}  {symbol << 32 | kind:016x} {relocation_name(kind):<22} {target}"
 
 
 def _target(elf: ElfFile, table: SymbolTable | None, symbol: int, version: str, addend: int) -> str:
@@ -77,7 +84,7 @@ def _target(elf: ElfFile, table: SymbolTable | None, symbol: int, version: str, 
     name = table.names[symbol]
     if not name and int(row["st_info"]) & c.ST_TYPE_MASK == c.STT_SECTION:
         name = elf.section_name(int(row["st_shndx"]))
-    return f"{int(row['st_value']):016x} {name or '<null>'}{version} {distance}"
+    return f"{int(row['st_value']):0{elf.digits}x} {name or '<null>'}{version} {distance}"
 
 
 _TAG_NAMES = {tag: name for name, tag in TAGS.items()}
