@@ -191,7 +191,7 @@ class SectionExplainer:
             return ("not loaded: it has no address, and follows the loaded sections in the file",)
         options = self.index.history.options
         if self.index.history.plan is not None:
-            return ("the location counter of the script, aligned to the strictest part",)
+            return (self._by_counter(output),)
         if output.name in options.section_starts:
             return (f"{output.addr:#x}: the command line says so (-T, --section-start)",)
         loaded = [o for o in self.layout.outputs if o.flags & SHF_ALLOC and o.size]
@@ -210,6 +210,16 @@ class SectionExplainer:
             f"align({end:#x}, {page:#x}) = {align_up(end, page):#x}: a segment with other permissions begins on a new page",
             f"+ {file_end % page:#x}, as far into the page as in the file ({file_end:#x}), so that the file needs no padding",
             f"align({start:#x}, {output.align}) = {output.addr:#x}",
+        )
+
+    def _by_counter(self, output: OutputSection) -> str:
+        """The address under a script, whose location counter the section before has moved, or a statement has set."""
+        before = [o for o in self.layout.outputs if o.flags & SHF_ALLOC and o.size and o.addr < output.addr]
+        last = max(before, key=lambda o: o.addr, default=None)
+        if last is not None and align_up(last.end, output.align) == output.addr:
+            return f"align({last.end:#x}, {output.align}) = {output.addr:#x}: the location counter after {last.name}"
+        return f"{output.addr:#x}: the script sets the location counter, or says the address" + (
+            f"; {last.name} ends at {last.end:#x}" if last is not None else ""
         )
 
     def _ends(self, before: list[OutputSection]) -> tuple[int, int]:

@@ -69,6 +69,8 @@ def objects(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 CASES = [
     ("a.o:.text.used", "--gc-sections -T x.ld", "which refers to used, in a.o:(.text.used)"),
     ("a.o:.text.used", "-T x.ld", "pattern of the script that matches: *(.text .text.*) (x.ld:3)"),
+    (".text", "-T x.ld", "address 0x10000: the script sets the location counter"),
+    (".data", "-T x.ld", "the location counter after .rodata.str1.1"),
     ("a.o:.text.unused", "--gc-sections", "nothing that is kept refers to it"),
     ("a.o:.keepme", "--gc-sections -T x.ld", "the script says KEEP"),
     ("a.o:.junk", "-T x.ld", "the script puts it into /DISCARD/"),
