@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import subprocess
@@ -15,6 +16,7 @@ from tests.support.harness import ROOT
 from tests.support.oracles import GCC, GNU_LD, require_oracle
 from toyvm.base.record import replace
 from toyvm.build import build_program
+from toyvm.cli import main
 from toyvm.cli.linking.parsing import link_options, parse
 from toyvm.explain.member_chain import explain_member
 from toyvm.explain.symbol_history import SymbolHistory
@@ -125,3 +127,15 @@ def inputs_for_gnu(history: SymbolHistory, folder: Path) -> Iterator[str]:
             yield str(path)
         else:
             yield opened.name
+
+
+def test_glibcs_loader_is_asked_by_ld_debug(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It runs as a guest: which objects it tried for a name, and which one it took."""
+    require_oracle(GCC)
+    (tmp_path / "p.c").write_text(PROGRAM)
+    subprocess.run([GCC, "-O1", "-o", tmp_path / "p", tmp_path / "p.c"], check=True)
+    words = ["--sysroot", "/usr/riscv64-linux-gnu", "--json", str(tmp_path / "p")]
+    assert main(["explain", "lookup", "qsort", *words]) == 0
+    (found,) = json.loads(capsys.readouterr().out)["lookups"]
+    assert (found["version"], found["definer"].rsplit("/", 1)[-1]) == ("GLIBC_2.27", "libc.so.6")
+    assert [probe["object"].rsplit("/", 1)[-1] for probe in found["probes"]] == ["p", "libc.so.6"]

@@ -115,7 +115,7 @@ def test_look_ups_and_slots(explain: Explain) -> None:
             "process 7 does not exist after 20 instructions; the processes are: 100",
         ),
         (("lookup", "putss", "--dynamic", INTERPOSE), 1, "did you mean 'puts'?"),
-        (("lookup", "puts", COW), 1, "the program is static"),
+        (("lookup", "puts", COW), 1, "the program is static, or its loader"),
         (("got", "putss", "--dynamic", INTERPOSE), 1, "did you mean 'puts'?"),
         (("got", "puts", COW), 1, "toyvm's loader did not load this program"),
         (("page", "nowhere", COW), 1, "'nowhere' is neither an address nor a place"),

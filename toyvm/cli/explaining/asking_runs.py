@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ...kernel.proc.process import Process
     from ...observe.symbolize import Symbolizer
     from ...observe.why.run_watchers import MomentWatcher
+    from ...result import RunResult
     from ...system import Watcher
 
 MOMENT = "the moment"
@@ -66,18 +67,18 @@ def read(kind: str, subject: str, argv: list[str], p: argparse.ArgumentParser) -
     if not argv or argv[0] in ("-h", "--help"):
         p.parse_args(["--help"])
     if argv[0].startswith("-"):
-        raise UsageError(f"toyvm explain {kind}: expected {subject} before {argv[0]}")
+        raise UsageError(f"{kind}: expected {subject} before {argv[0]}")
     if len(argv) == 1:
-        raise UsageError(f"toyvm explain {kind} {argv[0]}: expected the program to run")
+        raise UsageError(f"{kind} {argv[0]}: expected the program to run")
     return argv[0], run_parser.parse(QuestionOptions, p, argv[1:])
 
 
-def execute(options: QuestionOptions, watcher: Watcher) -> None:
+def execute(options: QuestionOptions, watcher: Watcher) -> RunResult:
     """Run the program with the watcher, to its end or to --at."""
     if options.at is not None:
         most = options.max_instructions
         options = replace(options, max_instructions=options.at if most is None else min(most, options.at))
-    run_command.execute(options, (watcher,), stdin=b"", capture=True)
+    return run_command.execute(options, (watcher,), stdin=b"", capture=True)
 
 
 def answered(options: QuestionOptions, watcher: MomentWatcher) -> Any:

@@ -24,9 +24,10 @@ def lookups_text(lookups: Sequence[SymbolLookedUp]) -> str:
 def _lookup_text(number: int, lookup: SymbolLookedUp) -> str:
     version = f", version {lookup.version}" if lookup.version else ""
     when = "at its first call" if lookup.lazy else "by dlsym" if lookup.relocation == "dlsym" else "at load"
+    when = when if lookup.scopes else "by the guest's loader"
     lines = [f"look-up {number} of `{printable(lookup.symbol)}'{version}, {when}, process {lookup.pid}"]
     why = f" for {lookup.relocation} at {lookup.place:#x}" if lookup.place else ""
-    lines += _wrapped(f"asked by {printable(lookup.path)}{why}", "  ")
+    lines += _wrapped(f"asked by {printable(lookup.path)}{why}", "  ") if lookup.path else []
     for scope, names in enumerate(lookup.scopes):
         lines += _wrapped(f"scope {scope}: {printable(' '.join(names))}", "  ")
     for probe in lookup.probes:
@@ -34,7 +35,8 @@ def _lookup_text(number: int, lookup: SymbolLookedUp) -> str:
             value = f" {probe.value:#x}{probe.version}" if probe.value or probe.version else ""
             lines += _wrapped(f"{printable(probe.object)}: {probe.verdict}{value}", "    ")
     if lookup.definer:
-        lines += _wrapped(f"bound to {printable(lookup.definer)}, {lookup.value:#x}", "  ")
+        where = f", {lookup.value:#x}" if lookup.value else ""
+        lines += _wrapped(f"bound to {printable(lookup.definer)}{where}", "  ")
     lines += _wrapped(f"rule: {lookup.rule}", "  ")
     return "\n".join(lines)
 
