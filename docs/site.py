@@ -48,10 +48,46 @@ def _page(path: str, root: Path) -> str:
     return f"# {path}\n\n```{LANGUAGES.get(Path(path).suffix, 'text')}\n{text.rstrip()}\n```\n"
 
 
+# The samples whose runs are shown, and how they are linked.
+GALLERY = (("shm_talk", "dynamic"), ("cow", "static"), ("lazy", "dynamic"), ("locality", "static"))
+
+
+def _gallery(files: Files, config: Any, root: Path) -> None:
+    """Add the pages of `toyvm explore` for some samples, and a list of them."""
+    from toyvm.build import build_program
+    from toyvm.experiment import compare
+    from toyvm.explore.explore import explore
+    from toyvm.run_options import RunOptions
+
+    rows = []
+    for name, linkage in GALLERY:
+        source = root / "asm" / f"{name}.s"
+        program = build_program([source], linkage=linkage, keep_history=True)
+        made = explore(
+            program,
+            [f"asm/{name}.s"],
+            RunOptions(),
+            how=f"{linkage}, from {name}.s",
+            sources=[source],
+            comparison=compare([source]),
+        )
+        files.append(File.generated(config, f"gallery/{name}.html", content=made.html))
+        first = source.read_text().splitlines()[0].lstrip("# ").removeprefix(f"{name}: ")
+        rows.append(
+            f"| [{name}](gallery/{name}.html) | {first} | {linkage} | {made.moments} | {len(made.html) >> 10} KiB |"
+        )
+    text = (
+        "# Gallery\n\nRuns of samples as pages, made by [`toyvm explore`](explore.md). Each is one file "
+        "that works without a network.\n\n| page | sample | linked | moments | size |\n|---|---|---|---|---|\n"
+    )
+    files.append(File.generated(config, "gallery.md", content=text + "\n".join(rows) + "\n"))
+
+
 def on_files(files: Files, config: Any) -> Files:
     """Add a page for each file that a page links to, and that those link to."""
+    _gallery(files, config, Path(config.config_file_path).parent)
     root = Path(config.config_file_path).parent
-    seen = {f"docs/{page.src_uri}" for page in files.documentation_pages()}
+    seen = {f"docs/{page.src_uri}" for page in files.documentation_pages() if not page.generated_by}
     pending = sorted(seen)
     while pending:
         path = pending.pop()

@@ -156,8 +156,8 @@ def test_a_copy_is_shown_step_by_step(page: Any, cow: Path) -> None:
         move(page, number)
         steps = dict(
             zip(
-                page.locator(".steps .step").all_inner_texts(),
-                page.locator(".steps .what").all_inner_texts(),
+                page.locator("#now .step").all_inner_texts(),
+                page.locator("#now .what").all_inner_texts(),
                 strict=True,
             )
         )
@@ -276,3 +276,64 @@ main:   li      a0, 1
         assert page.title() == "hostile: toyvm explore"
         assert page.locator("img").count() == 0
         assert "<img src=x" in page.locator("#output").inner_text()
+
+
+def part_of(path: Path, name: str) -> dict[str, Any]:
+    """The data of another part of a page."""
+    found = re.search(
+        rf'<script type="application/json" id="data-{name}">(.*?)</script>', path.read_text(), re.S
+    )
+    assert found is not None
+    part: dict[str, Any] = json.loads(found[1])
+    return part
+
+
+def test_a_line_shows_its_bytes_relocations_and_place(page: Any, cow: Path) -> None:
+    build = part_of(cow, "build")
+    page.keyboard.press("2")
+    (source,) = [source for source in build["sources"] if source["name"] == "cow.s"]
+    with_pieces = [(i, line[1]) for i, line in enumerate(source["lines"]) if len(line) > 1]
+    for number, pieces in random.Random(4).sample(with_pieces, 8):
+        page.locator(f"#line-0-{number + 1}").click()
+        shown = page.locator(".c-detail").inner_text()
+        assert f"cow.s:{number + 1}" in shown
+        for piece in pieces:
+            assert f"{piece['section']}+{piece['offset']:#x}" in shown
+            assert f"{piece['address']:#x}" in shown
+            digits = page.locator(".c-detail .bytes").first.locator("code").all_inner_texts()
+            assert "".join(digits) == piece["bytes"]
+            for relocation in piece["relocations"]:
+                assert relocation["name"] in shown
+    picture = page.locator(".treemap").get_attribute("aria-label")
+    for section in build["sizes"]:
+        assert f"{section['name']} {section['size']} bytes" in picture
+    for _, name, why in build["decisions"]:
+        assert page.locator(".c-members tr", has_text=name).filter(has_text=why).count()
+
+
+def test_bindings_lead_to_their_moments(browser: Any, tmp_path: Path) -> None:
+    path = tmp_path / "lazy.html"
+    assert main(["explore", str(ASM / "lazy.s"), "--dynamic", "--no-compare", "-o", str(path)]) == 0
+    run = run_of(path)
+    binds = [i for i, row in enumerate(run["moments"]) if run["kinds"][row[0]] == "bind"]
+    with opened(browser, path) as page:
+        assert page.locator("[role=tab]:visible").all_inner_texts() == ["Run", "Build", "Load"]
+        page.keyboard.press("3")
+        table = page.locator("#panel-load .card", has=page.locator("h2", has_text="Bindings"))
+        assert [int(text[1:]) for text in table.locator(".to").all_inner_texts()] == binds
+        table.locator(".to").last.click()
+        assert page.evaluate("Number(document.getElementById('slider').value)") == binds[-1]
+        assert page.locator("#panel-run").is_visible()
+
+
+def test_the_comparison_shows_the_measured_numbers(page: Any, cow: Path) -> None:
+    compared = part_of(cow, "compare")
+    page.keyboard.press("3" if page.locator("#tab-load").is_visible() else "4")
+    page.locator("#tab-compare").click()
+    shown = page.locator("#panel-compare").inner_text()
+    for claim in compared["claims"]:
+        assert claim["text"] in shown and claim["figures"] in shown
+    for build in ("static", "dynamic"):
+        assert f"{compared[build]['file_size']:,}" in shown
+        assert f"{compared[build]['instructions']:,}" in shown
+    assert "link_seconds" not in json.dumps(compared)

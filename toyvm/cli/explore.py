@@ -12,7 +12,10 @@ from .help_formatter import HelpFormatter
 from .run_parser import add_option
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from ..build import Program
+    from ..observe.comparison import Comparison
 
 MOMENTS = 100_000  # as `explore.recorder.DEFAULT_MOMENTS`, which is not imported for `--help`
 _LEFT_OUT = {"with_", "trace", "views"}  # more sources are arguments; the page shows the rest
@@ -42,6 +45,12 @@ def parser() -> argparse.ArgumentParser:
         metavar="N",
         help=f"show the first N events of the run, from 1 to 1,000,000 (default: {MOMENTS:,})",
     )
+    p.add_argument(
+        "--no-compare",
+        action="store_true",
+        default=False,
+        help="do not link and run the program the other way too, for the comparison",
+    )
     for title in GROUPS:
         group = p.add_argument_group(title)
         for row in CommandOptions.rows.values():
@@ -63,8 +72,11 @@ def main(argv: list[str]) -> int:
     own, _, rest = _split(argv)
     given = vars(parser().parse_intermixed_args(own))
     sources, output, moments = given.pop("program"), given.pop("output"), given.pop("moments")
+    no_compare = given.pop("no_compare")
     options = CommandOptions(program=sources[0], **_run_options(given))
     options.check()
+    from pathlib import Path
+
     from ..base.resources import write_atomically
     from ..explore.explore import explore
 
@@ -74,7 +86,18 @@ def main(argv: list[str]) -> int:
     args = tuple(rest) or (() if isinstance(program, str) else tuple(program.directives.args))
     stdin = None if isinstance(program, str) else program.directives.stdin.encode()
     how = _how(program, sources, options)
-    found = explore(program, (sources[0], *args), options, how=how, moments=moments, stdin=stdin)
+    paths = [] if isinstance(program, str) else [Path(path) for path in sources]
+    comparison = None if no_compare or isinstance(program, str) else _compared(program, paths, options)
+    found = explore(
+        program,
+        (sources[0], *args),
+        options,
+        how=how,
+        moments=moments,
+        stdin=stdin,
+        sources=paths,
+        comparison=comparison,
+    )
     html = found.html.encode()
     write_atomically(output, html)
     missed = f", and {found.missed:,} more are not shown" if found.missed else ""
@@ -115,7 +138,16 @@ def _built(sources: list[str], options: CommandOptions) -> Program | str:
 
     from ..build import build_program
 
-    return build_program([*map(Path, sources)], linkage=options.linkage, libs=options.libs)
+    return build_program([*map(Path, sources)], linkage=options.linkage, libs=options.libs, keep_history=True)
+
+
+def _compared(program: Program, sources: list[Path], options: CommandOptions) -> Comparison | None:
+    """The program linked both ways, if it can be, with its own options only (see `toyvm compare`)."""
+    if len(program.directives.linkages) < 2:
+        return None
+    from ..experiment import compare
+
+    return compare(sources, libs=options.libs)
 
 
 def _how(program: Program | str, sources: list[str], options: CommandOptions) -> str:

@@ -55,6 +55,7 @@ class App {
       $(`panel-${tab.dataset.panel}`).hidden = !chosen;
     }
     if (name === "run") this.run.redraw();
+    $(`panel-${name}`).dispatchEvent(new Event("shown"));
   }
 
   alongTabs(event, tab) {
