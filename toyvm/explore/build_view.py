@@ -16,12 +16,17 @@ from ..base.record import Record
 from ..base.resources import read_input
 from ..build import Program
 from ..elf.constants import SHF_ALLOC, SHT_NOBITS
+from ..explain.member_chain import explain_member
 from ..explain.relocation_explanations import RelocationExplainer
 from ..explain.relocation_text import relocation_line, relocation_text
+from ..explain.size_areas import size_tree
+from ..explain.symbol_history import SymbolHistory
+from ..observe.pictures.treemap import Area
 
 MOST_LINES = 20_000  # of all sources together
 MOST_BYTES = 64  # of a line
 MOST_SYMBOLS = 2_000
+MOST_USES = 40  # symbols that others take from a member
 
 
 def build_view(program: Program, sources: Sequence[Path]) -> dict[str, Any]:
@@ -42,9 +47,9 @@ def build_view(program: Program, sources: Sequence[Path]) -> dict[str, Any]:
             shown.append(source)
     return {
         "sources": shown,
-        "sizes": _sizes(explainer),
-        "headers": len(program.image),
-        "decisions": [[d.what, _short(d.name), _short(d.reason)] for d in program.link.decisions],
+        "sections": _sections(explainer),
+        "sizes": _area(size_tree(program.link, program.name)),
+        "decisions": _decisions(program),
         "symbols": _symbols(program),
         "relaxed": [[form, *numbers] for form, numbers in sorted(program.link.relaxations.items())],
     }
@@ -142,30 +147,36 @@ def _joined(pieces: list[_Piece]) -> list[_Piece]:
     return joined
 
 
-def _sizes(explainer: RelocationExplainer) -> list[dict[str, Any]]:
-    """Each output section with the sizes of what the objects have given to it."""
-    index = explainer.index
-    sections = index.final.sections
+def _sections(explainer: RelocationExplainer) -> list[list[Any]]:
+    """[name, address, size, whether it has bytes in the file] of the output sections in memory."""
+    outputs = explainer.index.link.layout.outputs
+    return [
+        [each.name, each.addr, each.size, each.type != SHT_NOBITS]
+        for each in outputs
+        if each.flags & SHF_ALLOC and each.size
+    ]
+
+
+def _area(area: Area) -> list[Any]:
+    """[name, bytes, kind, parts] of an area of the treemap."""
+    return [_short(area.name), area.size, area.kind, [_area(part) for part in area.parts]]
+
+
+def _decisions(program: Program) -> list[dict[str, Any]]:
+    """What the linker took besides the inputs that were named: each with the chain that led to it."""
+    history = SymbolHistory(program.link)
     found = []
-    for output in index.link.layout.outputs:
-        if not output.flags & SHF_ALLOC or not output.size:
-            continue
-        parts: dict[str, int] = {}
-        for sid in output.members:
-            owner = _short(index.object_name(sid)) if int(sections.file[sid]) >= 0 else "the linker"
-            parts[owner] = parts.get(owner, 0) + int(sections.size[sid])
-        rest = output.size - sum(parts.values())
-        if rest > 0:
-            parts["alignment"] = rest
-        found.append(
-            {
-                "name": output.name,
-                "address": output.addr,
-                "size": output.size,
-                "bits": output.type != SHT_NOBITS,
-                "parts": [[name, size] for name, size in parts.items() if size],
-            }
-        )
+    for decision in program.link.decisions:
+        row: dict[str, Any] = {
+            "what": decision.what,
+            "name": _short(decision.name),
+            "why": _short(decision.reason),
+        }
+        if decision.what == "member":
+            (answer, *_) = explain_member(history, decision.name)
+            row["chain"] = [[_short(step.file), step.symbol, _short(step.pulled)] for step in answer.chain]
+            row["uses"] = list(answer.uses[:MOST_USES])
+        found.append(row)
     return found
 
 

@@ -25,7 +25,7 @@ from ..base.events import (
     ThreadExited,
     ThreadStarted,
 )
-from ..loader.loader_events import LibraryMapped, LibraryUnmapped, RelocationDone, SymbolBound
+from ..loader.loader_events import LibraryMapped, LibraryUnmapped, RelocationDone, SymbolLookedUp
 from .strings import Strings, exact
 
 MOST_TEXT = 400  # characters of a system call's line
@@ -64,7 +64,19 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "load": ("$path", "start", "end"),
     "unload": ("$path", "start", "end"),
     "relocate": ("$path", "$applied", "slots"),
-    "bind": ("$symbol", "$path", "$definer", "value", "slot", "lazy"),
+    "bind": (
+        "$symbol",
+        "$path",
+        "$definer",
+        "value",
+        "place",
+        "lazy",
+        "$version",
+        "$relocation",
+        "$rule",
+        "$scopes",
+        "$probes",
+    ),
     "end": (),
 }
 KINDS = tuple(FIELDS)
@@ -100,7 +112,7 @@ class MomentMaker:
             LibraryMapped: lambda e: ("load", (self._text(e.path), e.start, e.end)),
             LibraryUnmapped: lambda e: ("unload", (self._text(e.path), e.start, e.end)),
             RelocationDone: self._relocated,
-            SymbolBound: self._bound,
+            SymbolLookedUp: self._looked_up,
         }
 
     @property
@@ -154,7 +166,29 @@ class MomentMaker:
         applied = ", ".join(f"{count} {name}" for name, count in sorted(event.applied.items()))
         return "relocate", (self._text(event.path), self._text(applied), event.lazy_slots)
 
-    def _bound(self, event: SymbolBound) -> Moment:
+    def _looked_up(self, event: SymbolLookedUp) -> Moment:
+        """A look-up. Scopes are lines of names, probes lines of object, verdict and version, with tabs between."""
         text = self._text
-        names = text(event.symbol), text(event.path), text(event.definer)
-        return "bind", (*names, exact(event.value), exact(event.slot), int(event.lazy))
+        scopes = "\n".join("\t".join(names) for names in event.scopes)
+        probes = "\n".join(
+            "\t".join((_word(p.object), p.verdict, _word(p.version), "tried" if p.tried else "later"))
+            for p in event.probes
+        )
+        return "bind", (
+            text(event.symbol),
+            text(event.path),
+            text(event.definer),
+            exact(event.value),
+            exact(event.place),
+            int(event.lazy),
+            text(event.version),
+            text(event.relocation),
+            text(event.rule),
+            text(scopes),
+            text(probes),
+        )
+
+
+def _word(text: str) -> str:
+    """A name without the two characters that separate fields."""
+    return text.replace("\t", " ").replace("\n", " ")

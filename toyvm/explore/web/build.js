@@ -9,7 +9,7 @@ function showBuild(panel, data) {
     el("div", { class: "column" },
       el("section", { class: "card c-source" }, el("h2", {}, "Source: line, address, bytes, text"),
         data.sources.length > 1 ? sourcePicker(data.sources, sources) : null, sources),
-      el("section", { class: "card c-sizes" }, el("h2", {}, "Sizes in the image"), treemap(data.sizes))),
+      el("section", { class: "card c-sizes" }, el("h2", {}, "Sizes in the image"), treemap(data.sizes, data.sections))),
     el("div", { class: "column" },
       el("section", { class: "card c-detail" }, el("h2", {}, "The line"), detail),
       el("section", { class: "card c-members" }, el("h2", {}, "What the linker took, and why"), decisions(data)),
@@ -92,25 +92,35 @@ function byteView(bytes, other, size) {
 
 const bytes_ = (size) => plural(size, "byte");
 
-/** A treemap of sections and of the objects in them (squarified: Bruls, Huizing and van Wijk, 2000). */
-function treemap(sections) {
-  const width = 720, height = 380, picture = svg("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", class: "treemap", "aria-label": "Sizes: " + sections.map((s) => `${s.name} ${s.size} bytes`).join(", ") });
-  const owners = [...new Set(sections.flatMap((section) => section.parts.map(([name]) => name)))];
-  const boxes = squarify(sections.map((section) => ({ size: section.size, section })), 0, 0, width, height);
-  for (const { x, y, w, h, section } of boxes) {
-    const head = h > 26 && w > 40 ? 15 : 0;
-    for (const part of squarify(section.parts.map(([name, size]) => ({ size, name })), x + 1, y + head, w - 2, h - head - 1)) {
-      const rank = owners.indexOf(part.name);
-      picture.append(svg("g", {},
-        svg("rect", { x: part.x, y: part.y, width: Math.max(0, part.w - 1), height: Math.max(0, part.h - 1), fill: COLOURS[rank % COLOURS.length], "fill-opacity": section.bits ? 0.85 : 0.35, rx: 2 }),
-        part.w > part.name.length * 6.2 + 6 && part.h > 14 ? svg("text", { x: part.x + 4, y: part.y + 12, class: "on" }, part.name) : null,
-        part.w > 56 && part.h > 28 ? svg("text", { x: part.x + 4, y: part.y + 25, class: "on" }, bytes(part.size)) : null,
-        svg("title", {}, `${section.name}: ${part.name}, ${plural(part.size, "byte")}`)));
-    }
-    if (head) picture.append(svg("text", { x: x + 3, y: y + 11 }, w > 105 ? `${section.name} ${bytes(section.size)}` : section.name.slice(0, Math.floor(w / 7))));
+// Colours by kind, as in the legend; the sizes come from `toyvm.explain` (size_tree).
+const KINDS = { code: "#0072b2", rodata: "#009e73", data: "#d55e00", bss: "#cc79a7", linker: "#8a6d3b", padding: "#9aa3b0" };
+
+/** A treemap: archives, objects in them, their sections, functions (squarified: Bruls, Huizing and van Wijk, 2000). */
+function treemap(root, sections) {
+  const width = 720, height = 400;
+  const picture = svg("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", class: "treemap", "aria-label": "Sizes: " + root[3].map(([name, size]) => `${name} ${size} bytes`).join(", ") });
+  drawArea(picture, root, 0, 0, width, height, []);
+  const rows = sections.map(([name, address, size, bits]) => el("tr", {}, el("td", {}, el("code", {}, name)), el("td", {}, el("code", {}, hex(address))), el("td", { class: "n" }, count(size)), el("td", {}, bits ? "" : "no bytes in the file")));
+  return [el("p", { class: "legend" }, Object.entries(KINDS).map(([name, colour]) => el("span", { class: "key" }, el("i", { class: "swatch", style: { background: colour } }), name))), picture,
+    el("details", { class: "arithmetic" }, el("summary", {}, "The sections as a table"), el("div", { class: "wide" }, el("table", {}, el("tr", {}, ["section", "address", "bytes", ""].map((name) => el("th", {}, name))), rows)))];
+}
+
+/** Draw an area, and the parts of it where there is room. */
+function drawArea(picture, [name, size, kind, parts], x, y, w, h, path) {
+  const head = path.length && parts.length && h > 24 && w > 36 ? 13 : 0, inner = h - head - 1;
+  const open = parts.length && (!path.length || (w > 14 && inner > 10));
+  const fits = w > name.length * 6 + 6;
+  const title = svg("title", {}, `${[...path, name].join(" › ")}: ${plural(size, "byte")}`);
+  if (!open) {
+    const leaf = kind || parts[0]?.[2] || "padding";
+    picture.append(svg("g", {}, svg("rect", { x, y, width: Math.max(0, w - 1), height: Math.max(0, h - 1), fill: KINDS[leaf] ?? "#6b7280", rx: 1.5 }),
+      fits && h > 13 ? svg("text", { x: x + 3, y: y + 11, class: "on" }, name) : null, w > 50 && h > 26 && fits ? svg("text", { x: x + 3, y: y + 23, class: "on" }, bytes(size)) : null, title));
+    return;
   }
-  const rows = sections.map((section) => el("tr", {}, el("td", {}, el("code", {}, section.name)), el("td", {}, el("code", {}, hex(section.address))), el("td", { class: "n" }, count(section.size)), el("td", {}, section.parts.map(([name, size]) => `${name} ${count(size)}`).join(", "))));
-  return [picture, el("details", {}, el("summary", {}, "as a table"), el("div", { class: "wide" }, el("table", {}, el("tr", {}, ["section", "address", "bytes", "from"].map((name) => el("th", {}, name))), rows)))];
+  if (head) picture.append(svg("g", {}, svg("rect", { x, y, width: Math.max(0, w - 1), height: Math.max(0, h - 1), class: "frame-of" }), svg("text", { x: x + 3, y: y + 10 }, fits ? name : name.slice(0, Math.max(1, Math.floor(w / 6.5)))), title));
+  for (const { part, ...box } of squarify(parts.map((part) => ({ size: part[1], part })), x + (head ? 1 : 0), y + head, w - (head ? 2 : 0), inner + (head ? 0 : 1))) {
+    drawArea(picture, part, box.x, box.y, box.w, box.h, path.length || !head ? [...path, name] : [name]);
+  }
 }
 
 function squarify(items, x, y, w, h) {
@@ -146,7 +156,9 @@ function squarify(items, x, y, w, h) {
 function decisions({ decisions: rows, relaxed }) {
   const table = (head, lines) => el("div", { class: "wide" }, el("table", {}, el("tr", {}, head.map((name) => el("th", {}, name))), lines));
   return [
-    rows.length ? table(["", "what", "why"], rows.map(([what, name, why]) => el("tr", {}, el("td", {}, el("span", { class: "tag" }, what)), el("td", {}, el("code", {}, name)), el("td", {}, why)))) : el("p", { class: "empty" }, "All inputs were named; none had to be found."),
+    rows.length ? table(["", "what", "why"], rows.map(({ what, name, why, chain = [], uses = [] }) => el("tr", {}, el("td", {}, el("span", { class: "tag" }, what)), el("td", {}, el("code", {}, name)),
+      el("td", {}, chain.length ? el("details", { class: "chain" }, el("summary", {}, why), el("ol", { class: "trail" }, chain.map(([file, symbol, pulled]) => el("li", {}, `${file} refers to `, el("code", {}, symbol), `, so ${pulled} is taken`))),
+        uses.length ? el("p", { class: "hint" }, `Others use ${uses.join(", ")} of it.`) : null) : why)))) : el("p", { class: "empty" }, "All inputs were named; none had to be found."),
     relaxed.length ? table(["form of code", "times", "bytes saved"], relaxed.map((row) => el("tr", {}, row.map((cell) => el("td", {}, typeof cell === "number" ? count(cell) : cell))))) : null,
   ];
 }

@@ -23,6 +23,8 @@ const RESOLVED = {
 // The kinds without any frame in their answer.
 const FAILED = ["segv", "sigbus", "oom"];
 
+const whenBound = (f) => (f.lazy ? "at its first call" : f.relocation === "dlsym" ? "by dlsym" : "at load");
+
 const base = (path) => path.slice(path.lastIndexOf("/") + 1);
 
 const SENTENCES = {
@@ -43,7 +45,7 @@ const SENTENCES = {
   load: (f) => `load ${f.path} at ${hex(f.start)}`,
   unload: (f) => `unload ${f.path}`,
   relocate: (f) => `relocate ${base(f.path)}: ${f.applied || "nothing to do"}${f.slots ? `; ${plural(f.slots, "PLT slot")} wait` : ""}`,
-  bind: (f) => `bind ${f.symbol} of ${base(f.path)} to ${base(f.definer)} ${hex(f.value)}, ${f.lazy ? "at its first call" : "at load"}`,
+  bind: (f) => `look up ${f.symbol} for ${base(f.path)}: ${f.definer ? `${base(f.definer)} ${hex(f.value)}` : "nothing defines it"}, ${whenBound(f)}`,
 };
 
 /** The moments of a recording by number. */
