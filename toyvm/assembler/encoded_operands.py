@@ -100,8 +100,6 @@ def encoded_value(
         return int(str(operand.expr)[1:])
     if kind in ("vm", "v0") or kind[0] == "#":
         return 0
-    if kind in ("sreg1", "sreg2"):
-        return operand.number - 8 if operand.number < 16 else operand.number - 16
     if kind == "reglist":
         return _register_list(operand.text)
     if kind == "stack":

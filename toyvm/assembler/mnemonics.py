@@ -50,6 +50,8 @@ class OperandStep(Record):
         number = operand.number
         if self.kind in STACK:
             return 0
+        if self.kind in ("sreg1", "sreg2"):  # s0, s1, s2 to s7 are x8, x9, x18 to x23
+            return self.insert(number - 8 if number < 16 else number - 16)
         if self.bias:
             if not 8 <= number < 16:
                 raise Problem(f"{X_NAMES[number]} is not one of x8 to x15 (s0, s1, a0 to a5)", operand.text)

@@ -9,7 +9,9 @@ _VERSION_1_0 = """v h zicbom zicbop zicboz zicond zmmul zawrs zfh zfhmin zfinx z
 zbkc zbkx zk zkn zknd zkne zknh zkr zks zksed zksh zkt zve32x zve32f zve64x zve64f zve64d zvl32b zvl64b zvl128b zvl256b
 zvl512b zvl1024b zvl2048b zvl4096b zvl8192b zvl16384b zvl32768b zvl65536b
 zaamo zalrsc zabha zacas zama16b zca zcb zcd zcf zcmp zcmt zcmop zimop zihintntl zfa zfbfmin zic64b b
-za64rs za128rs zvkt zicfilp zicfiss ziccamoa ziccif zicclsm ziccrse zvbb zvbc zvfbfmin zvfbfwma zvfh zvfhmin zvkb smepmp svade svadu svvptc
+za64rs za128rs zvkt
+zvkg zvkned zvknha zvknhb zvksed zvksh zvkn zvknc zvkng zvks zvksc zvksg
+zicfilp zicfiss ziccamoa ziccif zicclsm ziccrse zvbb zvbc zvfbfmin zvfbfwma zvfh zvfhmin zvkb smepmp svade svadu svvptc
 smaia smcntrpmf smctr smdbltrp smmpm smnpm smrnmi smstateen smcdeleg smcsrind ssaia ssccfg
 ssccptr sscofpmf sscounterenw sscsrind ssctr ssdbltrp ssnpm sspm ssqosid ssstateen sstc sstvala sstvecd ssu64xl
 sstrict supm svbare svade sdtrig shcounterenw shgatpa shlcofideleg shtvala shvsatpa shvstvala shvstvecd svinval svnapot svpbmt
@@ -80,6 +82,15 @@ IMPLIED: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("zicntr", "zihpm"), ("zicsr",)),
     "zvbb": ("zvkb",),
     "zvkb": ("zve32x",),
+    **dict.fromkeys(("zvkg", "zvkned", "zvknha", "zvksed", "zvksh"), ("zve32x",)),
+    "zvknhb": ("zve64x",),
+    "zvkn": ("zvkned", "zvknhb", "zvkb", "zvkt"),
+    "zvknc": ("zvkn", "zvbc"),
+    "zvkng": ("zvkn", "zvkg"),
+    "zvks": ("zvksed", "zvksh", "zvkb", "zvkt"),
+    "zvksc": ("zvks", "zvbc"),
+    "zvksg": ("zvks", "zvkg"),
+    **dict.fromkeys(("zicfiss",), ("zimop", "zicsr")),
     "zvbc": ("zve64x",),
     "zvfbfmin": ("zve32f",),
     "zvfbfwma": ("zvfbfmin", "zfbfmin"),
