@@ -49,10 +49,14 @@ def merge_pieces(mnemonic: str, pieces: Sequence[str]) -> list[str]:
 
 
 def special_operand(piece: str) -> WrittenOperand | None:
-    """A vtype or a register list, which are no expressions; None for another operand."""
+    """A vtype or a register list, which are no expressions; None for another operand. Raises Problem for another list."""
     text = piece.strip()
     if text[:1] == "{" or _vtype(text) is not None:
         return WrittenOperand("text", 0, "", 0, text)
+    if "," in text:
+        known = {*_WIDTHS, *_GROUPS, *_TAIL, *_MASK}
+        wrong = next((word for word in text.split(",") if word not in known), text.split(",")[0])
+        raise Problem(f"the vector type does not fit: '{wrong}'", wrong, expected=SAID["vtype"])
     return None
 
 
