@@ -34,6 +34,7 @@ MANIFEST, INPUT = "manifest.json", "input"
 MOST_ENTRIES = 100_000
 LARGEST_MANIFEST = 64 << 20
 LARGEST_FILE = 1 << 30
+_PROBE = 1 << 15  # bytes that say whether compression is worth its time
 _DATE = (1980, 1, 1, 0, 0, 0)  # of the members: a recording depends on nothing but its run
 _STAT = ("dev", "ino", "mode", "nlink", "uid", "gid", "rdev", "size", "blocks", "mtime")
 # Options of a run that are not part of its recording: the host's folders and environment, which it
@@ -182,9 +183,11 @@ class Recorder:
         """Keep the bytes of a file; the name of its member."""
         name = f"files/{len(self._kept)}"
         self._kept.add(name)
-        with self._zip.open(_member(name), "w", force_zip64=True) as member:
-            while data := piece():
+        data = piece()
+        with self._zip.open(_member(name, data), "w", force_zip64=True) as member:
+            while data:
                 member.write(data)
+                data = piece()
         return name
 
     def finish(
@@ -239,12 +242,15 @@ class Recorder:
         return self._keep(lambda: next(pieces))
 
     def _write(self, name: str, data: bytes) -> None:
-        self._zip.writestr(_member(name), data, compresslevel=1)
+        self._zip.writestr(_member(name, data), data, compresslevel=1)
 
 
-def _member(name: str) -> zipfile.ZipInfo:
+def _member(name: str, beginning: bytes) -> zipfile.ZipInfo:
+    """A member whose bytes begin so; it is compressed if these can be."""
     info = zipfile.ZipInfo(name, _DATE)
-    info.compress_type = zipfile.ZIP_DEFLATED
+    probe = beginning[:_PROBE]
+    if len(zlib.compress(probe, 1)) < 0.9 * len(probe):
+        info.compress_type = zipfile.ZIP_DEFLATED
     return info
 
 
