@@ -82,7 +82,8 @@ class Machine:
         self._hit_at = Moment(0)
         self._due: list[int] = []  # counts at which to make checkpoints
         self._piece = FIRST_PIECE
-        self._looked = self._checkpointed = time.process_time()
+        self._silent = False
+        self._looked, self._checkpointed = time.monotonic(), time.process_time()
 
     # What the front sees
 
@@ -122,17 +123,17 @@ class Machine:
         self._count = count = self._base + ran
         thread = self._thread
         assert thread is not None
-        moment = self._moments.user(count)
+        self._moments.user(count)
         self._at_gate = True
         if not self.started:
             self.started = True
             self._begin(self._stand(self.report(self.here(StopKind.BEGINNING))))
-        self._make_due_checkpoint(count)
-        now = time.process_time()
-        if now - self._looked > PIECE_SECONDS:
-            self._looked = now
+        if self._due or time.monotonic() - self._looked > PIECE_SECONDS:
+            self._make_due_checkpoint(count)
+            self._looked = time.monotonic()
             if self._look():
                 self._stop(self.here(StopKind.INTERRUPTED))
+        moment = self._moments.now
         while True:
             if self._interventions.apply_due(moment):
                 self._watches.refresh()
@@ -160,7 +161,8 @@ class Machine:
             self._adapt(ran)
         if halt is not None:
             self._watches.halted(halt, thread)
-            self._hit_at = self._moments.user(self._count + ran)
+            self._moments.user(self._count + ran)
+            self._hit_at = self._moments.now
         elif self._watches.pending:
             if ran:
                 self._hit = self._watches.passed(thread, self.here(StopKind.WATCHPOINT))
@@ -221,7 +223,7 @@ class Machine:
         """Let a piece take about PIECE_SECONDS."""
         if ran < self._piece:
             return
-        took = time.process_time() - self._looked
+        took = time.monotonic() - self._looked
         if took < PIECE_SECONDS / 2:
             self._piece = min(2 * self._piece, LONGEST_PIECE)
         elif took > 2 * PIECE_SECONDS:
@@ -277,7 +279,8 @@ class Machine:
         if thread is not None and self._at_gate and not order.collecting and order.steps_of is None:
             self._passed = thread.tid, self._steps.get(thread.tid, 0)
         self._due = sorted(count for count in order.checkpoints if count > self._count)
-        self._looked = self._checkpointed = time.process_time()
+        self._silent = not (self._watches or conditions.kinds or self._interventions.next_moment)
+        self._looked, self._checkpointed = time.monotonic(), time.process_time()
 
     # Kernel entries (`DebugHook`)
 
@@ -290,7 +293,8 @@ class Machine:
     def syscall_entered(self, thread: Process, number: int) -> None:
         """See `DebugHook`."""
         self._enter()
-        self._consider(StopKind.SYSCALL_ENTRY, thread, number=number)
+        if not self._silent or self._order.conditions.until is not None:
+            self._consider(StopKind.SYSCALL_ENTRY, thread, number=number)
 
     def syscall_returned(self, thread: Process, number: int) -> None:
         """See `DebugHook`."""
@@ -298,7 +302,8 @@ class Machine:
         self._steps[thread.tid] = self._steps.get(thread.tid, 0) + 1
         self._all_steps += 1
         self._passed = None
-        self._consider(StopKind.SYSCALL_RETURN, thread, number=number)
+        if not self._silent or self._order.conditions.until is not None:
+            self._consider(StopKind.SYSCALL_RETURN, thread, number=number)
 
     def fault_handled(self, thread: Process, address: int) -> None:
         """See `DebugHook`."""
@@ -322,7 +327,7 @@ class Machine:
             (faulted, address), self._fault = self._fault, None
             self._consider(StopKind.FAULT, faulted, address=address)
         self._fault = None
-        while (event := self._events.take()) is not None:
+        while self._events and (event := self._events.take()) is not None:
             self._enter()
             self._consider(event.kind, event.thread, **event.details)
         if self._watches:
@@ -345,7 +350,7 @@ class Machine:
 
     def _consider(self, kind: StopKind | None, thread: Process, **details: Any) -> None:
         """Stop in an entry of the kernel if the order wants that."""
-        self._count = self._moments.now.instructions
+        self._count = self._moments.count
         if self._interventions.next_moment is not None:
             self._interventions.apply_due(self._moments.now)
         if self._watches:

@@ -52,6 +52,10 @@ class MachineEvents:
         for kind, handler in handlers.items():
             kernel.bus.subscribe(kind, handler)
 
+    def __bool__(self) -> bool:
+        """Whether `take` may have something."""
+        return bool(self._waiting or self._vforks)
+
     def take(self) -> MachineEvent | None:
         """The next event, or None."""
         for parent, child in list(self._vforks):

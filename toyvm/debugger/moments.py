@@ -17,32 +17,34 @@ from .target import Moment
 
 
 class MomentCounter:
-    """The present moment of a machine."""
+    """The present moment of a machine. It is counted often and asked for rarely."""
 
     def __init__(self) -> None:
-        self._count = 0
+        self.count = 0  # instructions
         self._entries = 0
-        self._in_user = False
-        self.now = Moment(0, 0)
-        self.before = Moment(0, 0)  # the last place before `now` at which the machine could stand
-
-    def user(self, count: int) -> Moment:
-        """The machine stands before an instruction, `count` instructions after its beginning."""
-        self._reach(count)
         self._in_user = True
-        self.now = Moment(count, 2 * self._entries)
-        return self.now
+        self._was_in_user = True  # before the present entry
 
-    def entry(self, count: int) -> Moment:
+    def user(self, count: int) -> None:
+        """The machine stands before an instruction, `count` instructions after its beginning."""
+        if count != self.count:
+            self.count, self._entries = count, 0
+        self._in_user = True
+
+    def entry(self, count: int) -> None:
         """The machine is in a new entry of the kernel."""
-        self._reach(count)
-        in_user = self._in_user or not self._entries
-        self.before = Moment(count, 2 * self._entries - (not in_user))
+        if count != self.count:
+            self.count, self._entries = count, 0
+        self._was_in_user = self._in_user or not self._entries
         self._entries += 1
         self._in_user = False
-        self.now = Moment(count, 2 * self._entries - 1)
-        return self.now
 
-    def _reach(self, count: int) -> None:
-        if count != self._count:
-            self._count, self._entries = count, 0
+    @property
+    def now(self) -> Moment:
+        """The present moment."""
+        return Moment(self.count, 2 * self._entries - (not self._in_user))
+
+    @property
+    def before(self) -> Moment:
+        """The last place before the present entry at which the machine could stand."""
+        return Moment(self.count, 2 * (self._entries - 1) - (not self._was_in_user))
