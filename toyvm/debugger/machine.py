@@ -27,7 +27,7 @@ from .target import Moment, Stop, StopKind
 from .watches import Watches
 
 PIECE_SECONDS = 0.05  # CPU time of a piece, between looks at what the front wants
-FIRST_PIECE = 100_000
+FIRST_PIECE = 1_000_000
 LONGEST_PIECE = 400_000_000
 _ENDS = (StopKind.EXITED, StopKind.KILLED)
 _SYSCALLS = (StopKind.SYSCALL_ENTRY, StopKind.SYSCALL_RETURN)
@@ -83,7 +83,8 @@ class Machine:
         self._due: list[int] = []  # counts at which to make checkpoints
         self._piece = FIRST_PIECE
         self._silent = False
-        self._looked, self._checkpointed = time.monotonic(), time.process_time()
+        self._looked, self._looked_cpu = time.monotonic(), time.process_time()
+        self._checkpointed = self._looked_cpu
 
     # What the front sees
 
@@ -130,7 +131,7 @@ class Machine:
             self._begin(self._stand(self.report(self.here(StopKind.BEGINNING))))
         if self._due or time.monotonic() - self._looked > PIECE_SECONDS:
             self._make_due_checkpoint(count)
-            self._looked = time.monotonic()
+            self._looked, self._looked_cpu = time.monotonic(), time.process_time()
             if self._look():
                 self._stop(self.here(StopKind.INTERRUPTED))
         moment = self._moments.now
@@ -223,9 +224,9 @@ class Machine:
         """Let a piece take about PIECE_SECONDS."""
         if ran < self._piece:
             return
-        took = time.monotonic() - self._looked
+        took = time.process_time() - self._looked_cpu
         if took < PIECE_SECONDS / 2:
-            self._piece = min(2 * self._piece, LONGEST_PIECE)
+            self._piece = min(4 * self._piece, LONGEST_PIECE)
         elif took > 2 * PIECE_SECONDS:
             self._piece = max(self._piece // 2, 1000)
 
@@ -280,7 +281,8 @@ class Machine:
             self._passed = thread.tid, self._steps.get(thread.tid, 0)
         self._due = sorted(count for count in order.checkpoints if count > self._count)
         self._silent = not (self._watches or conditions.kinds or self._interventions.next_moment)
-        self._looked, self._checkpointed = time.monotonic(), time.process_time()
+        self._looked, self._looked_cpu = time.monotonic(), time.process_time()
+        self._checkpointed = self._looked_cpu
 
     # Kernel entries (`DebugHook`)
 

@@ -18,7 +18,7 @@ from toyvm.run_options import RunOptions
 
 from .random_programs import AREA, random_program
 
-SEEDS = range(int(os.environ.get("TOYVM_TIMELINES", "2")))
+SEEDS = range(int(os.environ.get("TOYVM_TIMELINES", "1")))
 
 
 def built(text: str, folder: Path) -> Program:
