@@ -257,7 +257,7 @@ def _tables(state: AssemblyState, layout: SectionLayout) -> list[EmittedSection[
 
     tables: list[EmittedSection[AsmSymbol]] = []
     try:
-        tables += state.frames.finish(places, state.xlen // 8)
+        tables += state.frames.finish(places, state.xlen // 8, state.options.cie_version)
         if state.lines is not None:
             unit = _unit(state) if state.find_section(SectionKey(".debug_info")) is None else None
             state.lines.word = state.xlen // 8

@@ -51,6 +51,7 @@ class AssemblerOptions(Record):
     priv_spec    the version of the privileged manual, one of `isa.csr_rules.VERSIONS` (-mpriv-spec)
     csr_check    warn about CSRs that the architecture does not have, or that are read-only (-mcsr-check)
     arch_attribute  write .riscv.attributes even if the text has no .attribute (-march-attr)
+    cie_version  the version of call frame information, 1, 3 or 4 (--gdwarf-cie-version)
     gnu_messages  messages in the shape of GNU as
     defsyms      symbols and their numbers (--defsym)
     debug_lines  -g: line numbers of the assembly text
@@ -69,6 +70,7 @@ class AssemblerOptions(Record):
     csr_check: bool = False
     arch_attribute: bool = True
     gnu_messages: bool = False
+    cie_version: int = 3
     relax: bool = True
     pic: bool = False
     include_dirs: tuple[str, ...] = ()

@@ -113,6 +113,7 @@ def _options(args: argparse.Namespace) -> AssemblerOptions:
         csr_check=args.csr_check,
         arch_attribute=args.arch_attribute,
         gnu_messages=args.gnu_messages,
+        cie_version=args.cie_version,
         relax=args.relax,
         pic=args.pic,
         include_dirs=tuple(args.I),
@@ -164,8 +165,11 @@ def _split_joined(argv: list[str]) -> list[str]:
     """Convert GNU's spellings for argparse: `-gdwarf-5` to -g, `-aln=FILE` to -a=ln=FILE, and values left out."""
     out: list[str] = []
     for word in argv:
-        if word.startswith(("--gdwarf-sections", "--gdwarf-cie-version")):
-            continue  # our line tables have one section, and our call frames the version that readers expect
+        if word.startswith("--gdwarf-cie-version"):
+            out.append(word)
+            continue
+        if word.startswith("--gdwarf-sections"):
+            continue  # our line tables have one section
         if word.startswith(("-gdwarf", "--gdwarf", "-gstabs", "--gen-debug")):
             out.append("-g")
         elif (
@@ -245,6 +249,15 @@ def parser() -> argparse.ArgumentParser:
         help="write no .riscv.attributes, unless the text has .attribute",
     )
     add("-march-attr", dest="arch_attribute", action="store_true", help=argparse.SUPPRESS)
+    add(
+        "--gdwarf-cie-version",
+        dest="cie_version",
+        type=int,
+        choices=(1, 3, 4),
+        default=3,
+        metavar="1|3|4",
+        help="write call frame information of this version (default: 3)",
+    )
     add(
         "--gnu-messages",
         action="store_true",

@@ -125,3 +125,25 @@ def test_sections_of_a_linker_have_symbols() -> None:
     assert made.symbols.names[-2:] == [".sizeof..text", ".startof..text"]
     with pytest.raises(AssemblyError, match="not a section's name"):
         assemble_text(".8byte .sizeof.(a b)\n", "x.s")
+
+
+@pytest.mark.parametrize(
+    ("march", "size", "bytes_"), [("rv64g", "6", 8), ("rv64gc", "6", 6), ("rv64g", "", 4), ("rv64g", "0", 4)]
+)
+def test_nop_takes_a_size_in_bytes(march: str, size: str, bytes_: int) -> None:
+    """GNU as 2.40: as many nops as the size needs, at least one."""
+    section = assemble_text(f".nop {size}\n", "x.s", AssemblerOptions(march=march)).section(".text")
+    assert section is not None and len(section.data.rstrip(b"\0")) <= bytes_ <= section.size
+
+
+def test_versions_of_call_frames() -> None:
+    text = "f: .cfi_startproc\n ret\n .cfi_endproc\n"
+    for version in (1, 3, 4):
+        section = assemble_text(text, "x.s", AssemblerOptions(cie_version=version)).section(".eh_frame")
+        assert section is not None and section.data[8] == version
+    with pytest.raises(AssemblyError, match="return column number 4097 overflows in CIE version 1"):
+        assemble_text(
+            "f: .cfi_startproc\n .cfi_return_column 4097\n ret\n .cfi_endproc\n",
+            "x.s",
+            AssemblerOptions(cie_version=1),
+        )

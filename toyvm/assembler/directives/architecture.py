@@ -126,11 +126,17 @@ def insn(state: AssemblyState, rest: str) -> None:
 
 
 def nop(state: AssemblyState, rest: str) -> None:
-    """`.nop`: the instruction nop, of 16 bits if there are compressed instructions. An operand has no effect."""
-    if rest.strip():
-        state.number_of(rest, "the size")  # of which GNU as takes no notice
+    """`.nop`, `.nop size`: the instruction nop, as often as the size in bytes needs, and at least once."""
+    size = state.number_of(rest, "the size") if rest.strip() else 0
+    if not 0 <= size <= MAX_SECTION_BYTES:
+        raise Problem(f"{size} bytes cannot be filled with nops", rest.strip())
     state.begin_instruction()
+    chunk, start = state.chunk, len(state.chunk.data)
     encode(state, "nop", [])
+    unit = len(chunk.data) - start
+    more = max(0, -(-size // unit) - 1) * unit
+    chunk.check_room(more)
+    chunk.data += bytes(chunk.data[start:]) * (more // unit)
 
 
 def nops(state: AssemblyState, rest: str) -> None:

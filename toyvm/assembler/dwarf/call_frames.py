@@ -18,6 +18,7 @@ RA_COLUMN = 1
 SP = 2
 DATA_ALIGN = -4
 CIE_VERSION = 3
+_SIZES_SINCE = 4  # the version that states the size of an address
 
 # DW_CFA_* (DWARF 5, 7.24)
 ADVANCE_LOC = 0x40
@@ -92,8 +93,9 @@ class _Cie(Record, Generic[L], frozen=False):
 class FrameWriter(Generic[L]):
     """Writes one section, with each CIE before the first frame that needs it, and padded to `word` bytes, those of an address."""
 
-    def __init__(self, eh: bool, places: Callable[[L], Place], word: int = 8):
+    def __init__(self, eh: bool, places: Callable[[L], Place], word: int = 8, version: int = CIE_VERSION):
         self.eh = eh
+        self.version = version
         self.word = word
         self.places = places
         self.out = bytearray()
@@ -154,8 +156,10 @@ class FrameWriter(Generic[L]):
         letters = (
             f"z{'P' if frame.personality else ''}{'L' if frame.lsda else ''}R{signal}" if self.eh else signal
         )
-        self.out += bytes((CIE_VERSION,)) + letters.encode() + b"\0"
-        self.out += uleb128(1) + sleb128(DATA_ALIGN) + uleb128(frame.return_column)
+        self.out += bytes((self.version,)) + letters.encode() + b"\0"
+        if self.version >= _SIZES_SINCE:
+            self.out += bytes((self.word, 0))  # of an address and of a segment selector
+        self.out += uleb128(1) + sleb128(DATA_ALIGN) + self._return_column(frame.return_column)
         if self.eh:
             size = 1 + bool(frame.lsda)
             size += 1 + self._size(frame.personality[0]) if frame.personality else 0
@@ -169,6 +173,13 @@ class FrameWriter(Generic[L]):
         for insn in cie.initial:
             self._instruction(insn)
         self._end(start, self.align)
+
+    def _return_column(self, column: int) -> bytes:
+        if self.version > 1:
+            return uleb128(column)
+        if column > 0xFF:
+            raise CfiError(f"return column number {column} overflows in CIE version 1")
+        return bytes((column,))
 
     def _begin(self) -> int:
         self._word(0, 4)

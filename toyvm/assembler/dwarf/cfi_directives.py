@@ -197,14 +197,19 @@ class CallFrameTable(Generic[L]):
                 raise CfiError("CFI state restore without previous remember")
             frame.cfa_offset = frame.states.pop()
 
-    def finish(self, places: Callable[[L], Place], word: int = 8) -> list[EmittedSection[L]]:
+    def finish(
+        self, places: Callable[[L], Place], word: int = 8, version: int = 3
+    ) -> list[EmittedSection[L]]:
         """The finished sections; none without `.cfi_startproc`. `places` maps a handle to its place.
 
-        `word` is the size in bytes of an address.
+        `word` is the size in bytes of an address, `version` that of the CIEs. Raises CfiError.
         """
         if not self._frames:
             return []
-        return [FrameWriter(name == ".eh_frame", places, word).write(self._frames) for name in self._sections]
+        return [
+            FrameWriter(name == ".eh_frame", places, word, version).write(self._frames)
+            for name in self._sections
+        ]
 
     def _current(self, name: str) -> Frame[L]:
         if self._open is None:
