@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import select
 import signal
-import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ from typing import BinaryIO
 from .packets import MAX_PACKET, PacketReader, Signal, frame
 
 _PIECE = 0x10000
+_AGAIN = 0.1  # seconds
 _MOST_WAITING = 64  # packets that a debugger may send before it reads the answers
 
 
@@ -94,22 +94,19 @@ class Connection:
             if self._closed or Signal.INTERRUPT in self._waiting:
                 self._waiting = deque(item for item in self._waiting if item is not Signal.INTERRUPT)
                 interrupt()
+                # Again until the run stands: it may not have begun yet.
+                signal.setitimer(signal.ITIMER_REAL, _AGAIN, _AGAIN)
 
-        if threading.current_thread() is not threading.main_thread():
-            # Only the main thread receives signals: tests look between the steps of a run.
-            look()
-            yield
-            return
-        before = signal.signal(signal.SIGIO, lambda *_: look())
-        flags = fcntl(self._read_fd, F_GETFL)
-        fcntl(self._read_fd, F_SETOWN, os.getpid())
-        fcntl(self._read_fd, F_SETFL, flags | os.O_ASYNC)
-        try:
-            look()  # what came before the signal was asked for
-            yield
-        finally:
-            fcntl(self._read_fd, F_SETFL, flags)
-            signal.signal(signal.SIGIO, before)
+        with _handling(signal.SIGIO, look), _handling(signal.SIGALRM, interrupt):
+            flags = fcntl(self._read_fd, F_GETFL)
+            fcntl(self._read_fd, F_SETOWN, os.getpid())
+            fcntl(self._read_fd, F_SETFL, flags | os.O_ASYNC)
+            try:
+                look()  # what came before the signal was asked for
+                yield
+            finally:
+                fcntl(self._read_fd, F_SETFL, flags)
+                signal.setitimer(signal.ITIMER_REAL, 0)
 
     def close(self) -> None:
         """Send nothing more."""
@@ -144,6 +141,16 @@ class Connection:
         if self._log is not None:
             text = payload[:300].decode("latin-1").encode("unicode_escape").decode()
             self._log(f"{direction} {text}{'...' if len(payload) > 300 else ''}")
+
+
+@contextmanager
+def _handling(number: signal.Signals, handler: Callable[[], None]) -> Iterator[None]:
+    """Call `handler` at a signal while the block runs."""
+    before = signal.signal(number, lambda *_: handler())
+    try:
+        yield
+    finally:
+        signal.signal(number, before)
 
 
 class DebuggerConsole:
