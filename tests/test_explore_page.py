@@ -20,7 +20,9 @@ from toyvm.explore.explore import explore
 from toyvm.run_options import RunOptions
 
 MOST_BYTES = 1 << 20  # of a sample's page
-MOST_CPU = 1 / 30  # seconds of the page's main thread for one moment
+# Seconds of the page's main thread for one moment: ten times what is measured (docs/design/explore.md), so that only
+# a page that has become slower by its nature fails.
+MOST_CPU = 0.25
 
 
 @pytest.fixture(scope="module")
