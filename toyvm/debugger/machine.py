@@ -362,7 +362,7 @@ class Machine:
         if kind is not None and self._wants(kind, details) and not (reached and self._order.collecting):
             self._stop(self.here(kind, thread, **details))
         elif reached:
-            self._stop(self.here(StopKind.REACHED, thread))
+            self._stop(self.here(StopKind.REACHED, thread, **details))
 
     def _wants(self, kind: StopKind, details: dict[str, Any]) -> bool:
         conditions = self._order.conditions

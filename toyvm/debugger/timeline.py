@@ -309,7 +309,7 @@ class Timeline:
 
     def _choose_signal(self, tid: int, number: int) -> None:
         stop = self.last_stop
-        if stop.kind is StopKind.SIGNAL and stop.tid == tid:
+        if stop.siginfo and stop.tid == tid:  # also if it was gone to
             if number != stop.signal:
                 self._intervene(Intervention(self.moment, "replace signal", tid, signal=number))
         elif number:
