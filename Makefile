@@ -48,8 +48,9 @@ TARGETS :=
 fuzz: $(STAMP)            ## random inputs for every reader: `make fuzz SECONDS=60 TARGETS="assembly archive"`
 	$(BIN)/python -m tests.fuzz.guided --seconds $(SECONDS) --json build/fuzz/summary.json $(TARGETS)
 
-oracles: $(STAMP)         ## GNU's own tests of its assembler, with ours (needs dejagnu)
+oracles: $(STAMP)         ## GNU's own tests of its assembler and linker, with ours (needs dejagnu)
 	$(BIN)/python -m tests.suites.binutils
+	$(BIN)/python -m tests.suites.binutils_ld
 
 docs: $(STAMP)            ## the pages of docs/ as a site, in build/site
 	@$(BIN)/python -c 'import material' 2>/dev/null || $(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[docs]'

@@ -22,13 +22,14 @@ TARGET = "riscv64-unknown-linux-gnu"
 PREFIX = "riscv64-linux-gnu-"
 TOOLS = ("objdump", "readelf", "nm", "objcopy", "size", "strip", "ld", "ar", "ranlib", "addr2line", "elfedit")
 _VERDICT = re.compile(r"(PASS|FAIL|XPASS|XFAIL|UNSUPPORTED|UNRESOLVED|UNTESTED): (.*)")
-_PARTS = ("gas/testsuite", "binutils/testsuite/lib")  # of the archive
+_PARTS = ("gas/testsuite", "ld/testsuite", "ld/configure.tgt", "binutils/testsuite")  # of the archive
 
 
 def fetch(folder: Path) -> Path:
     """The sources of the tests, of the host's release of binutils. Raises CalledProcessError."""
     source = folder / "source"
-    if not source.exists():
+    if not all((source / part).exists() for part in _PARTS):
+        shutil.rmtree(source, ignore_errors=True)
         part = folder / "part"
         shutil.rmtree(part, ignore_errors=True)
         part.mkdir(parents=True)

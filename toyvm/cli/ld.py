@@ -28,6 +28,7 @@ output:
                                  program (default: a program at a fixed address)
   -r                             join objects into one object, for a later link
   -e SYMBOL                      set the entry point
+  --oformat=binary|srec|ihex|verilog    write the loaded bytes in this format instead of ELF
   -q, --emit-relocs              keep the relocations that made the output
   -s, -S                         omit all symbols; omit debugging information
   -x, -X                         omit local symbols; omit temporary local symbols (.L...)
@@ -124,7 +125,7 @@ def main(argv: list[str]) -> int:
         print("\n".join(result.inputs))
     output = result.output if state.output == "a.out" else state.output
     require_other_file(output, [given.path for given in state.inputs if not given.library])
-    write_atomically(output, result.image, mode=0o755)
+    write_atomically(output, _in_format(result.image, result.output_format, output), mode=0o755)
     _write_dependencies(state, output, result.inputs)
     if state.print_memory_usage:
         print(memory_usage(result.layout.memory))
@@ -139,6 +140,22 @@ def main(argv: list[str]) -> int:
     return 0
 
 
+def _in_format(image: bytes, format: str, output: str) -> bytes:
+    """The image as --oformat or OUTPUT_FORMAT asks for it. Raises UsageError for an unknown format."""
+    if format in ("", *_ELF_FORMATS):
+        return image
+    from ..elf.rewriting.flat_formats import FLAT_FORMATS, FlatOptions, write_flat
+    from ..elf.rewriting.model import read_image
+
+    if format not in FLAT_FORMATS:
+        raise UsageError(
+            f"output format {format} is unknown ({', '.join((*_ELF_FORMATS, *FLAT_FORMATS))}); "
+            "toyvm objcopy -O converts files, too"
+        )
+    return write_flat(read_image(image, output), format, output, FlatOptions())
+
+
+_ELF_FORMATS = ("elf64-littleriscv", "elf64-little", "default")
 _MANGLED = re.compile(r"`(_Z[\w.$]*)")
 
 
@@ -194,13 +211,12 @@ def _join(state: CommandLine, options: LinkOptions) -> int:
     from ..linker.relocatable import link_relocatable
 
     whole = {
-        "--gc-sections": options.gc_sections,
-        "--defsym": options.defsyms,
         "-Map": state.map_file or state.print_map or state.cref,
         "-y": options.trace_symbols,
         "--section-start": options.section_starts,
         "--version-script": options.version_script,
         "-T": options.scripts,
+        "--oformat": options.output_format,
     }
     for name in (name for name, given in whole.items() if given):
         raise UsageError(f"{name} and -r: relocatable output has no addresses and drops nothing")

@@ -56,6 +56,12 @@ def decompressed_size(data: bytes, where: str) -> int:
     return _header(data, where)[1]
 
 
+def decompressed_shape(data: bytes, where: str) -> tuple[int, int]:
+    """(size, alignment) of what a compressed section holds. Raises ElfError for another format."""
+    _, size, align = _header(data, where)
+    return size, align
+
+
 def decompressed(data: bytes, where: str) -> tuple[bytes, int]:
     """The contents and the alignment of a compressed section. Raises ElfError("WHERE: ...") when it is malformed."""
     kind, size, align = _header(data, where)

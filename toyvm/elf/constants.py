@@ -200,6 +200,7 @@ DF_1_ORIGIN = 0x80
 DF_1_INTERPOSE = 0x400
 DF_1_NODEFLIB = 0x800
 DF_1_NODUMP = 0x1000
+DF_1_GLOBAUDIT = 0x01000000
 DF_1_PIE = 0x08000000
 
 # symbol versions: bit of a .gnu.version entry that is not the default of its name, the numbers that mean no version,

@@ -122,12 +122,21 @@ class _Relocator:
         relocs, known = self.relocs, self.known
         kind, sym = relocs.type, relocs.sym
         value = known.symbol[sym] + relocs.addend  # S + A
+        self._forget_discarded(value)
         calls = CALL[kind]
         value[calls] = known.call[sym[calls]] + relocs.addend[calls]
         formula = FORMULA[kind]
         for number in np.flatnonzero(np.bincount(formula, minlength=len(FORMULAS))).tolist():
             self._finish(FORMULAS[number], formula == number, value)
         return value
+
+    def _forget_discarded(self, value: Column) -> None:
+        """What names a discarded section is 0, without an addend. In .debug_ranges it is 1, because 0 ends a list."""
+        sections, sid = self.program.sections, self.program.symbols.sid[self.relocs.sym]
+        rows = np.flatnonzero((sid >= 0) & (self.layout.output[np.maximum(sid, 0)] < 0))
+        if len(rows):
+            ranges = np.array([sections.name[s] == ".debug_ranges" for s in self.relocs.sid[rows].tolist()])
+            value[rows] = np.where(ranges, 1, 0)
 
     def _finish(self, formula: Formula, rows: Column, value: Column) -> None:
         """In `rows`, replace S + A by the value of `formula`."""

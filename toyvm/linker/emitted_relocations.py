@@ -33,6 +33,8 @@ def emitted(
     table["r_type"] = relocs.type
     table["r_sym"] = np.where(by_section, symbols.sections[numbers[home]], symbols.index[relocs.sym])
     table["r_addend"] = relocs.addend + np.where(by_section, known.symbol[relocs.sym] - start[home], 0)
+    if not len(table):
+        return []
     order = np.lexsort((np.arange(len(table)), relocs.offset, layout.addr[relocs.sid], owner))
     present, first = np.unique(owner[order], return_index=True)
     parts = np.split(order, first[1:])

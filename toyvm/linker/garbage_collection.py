@@ -15,6 +15,7 @@ from toyvm.base.record import replace
 from ..elf.constants import (
     SHF_ALLOC,
     SHF_GNU_RETAIN,
+    SHF_GROUP,
     SHF_LINK_ORDER,
     SHT_FINI_ARRAY,
     SHT_INIT_ARRAY,
@@ -48,6 +49,8 @@ def collect(
     marker.mark(sid for sid, _ in root_reasons(program, options, exported, marker.behind, keep))
     sections = program.sections
     live = sections.live & (marker.marked | ~sections.alloc)
+    follows = ~sections.alloc & ((sections.flags & SHF_LINK_ORDER) != 0) & (sections.link >= 0)
+    live &= ~follows | live[np.maximum(sections.link, 0)]
     frames = eh_frame_sections(program)
     live[frames] = True
     if options.print_gc_sections:
@@ -73,6 +76,10 @@ def root_reasons(
             yield sid, "notes are read without being named"
         elif _is_kept(sections.name[sid], int(sections.type[sid])) if keep is None else keep[sid]:
             yield sid, "KEEP: it is run without being named" if keep is None else "the script says KEEP"
+    notes = sections.live & ~sections.alloc & (sections.type == SHT_NOTE)
+    notes &= (sections.flags & (SHF_GROUP | SHF_LINK_ORDER)) == 0
+    for sid in np.flatnonzero(notes).tolist():
+        yield sid, "notes are read without being named"
     if options.keep_exported:
         n = symbols.globals
         seen = symbols.sid[:n][symbols.visibility[:n] == STV_DEFAULT]

@@ -25,6 +25,7 @@ from ..elf.constants import (
     SHF_EXECINSTR,
     SHF_GNU_RETAIN,
     SHF_GROUP,
+    SHF_LINK_ORDER,
     SHF_MERGE,
     SHF_STRINGS,
     SHF_TLS,
@@ -44,7 +45,7 @@ from .output_names import OutputRegion, member_rank, output_name, place
 
 MAX_IMAGE = 1 << 31
 
-_KEPT_FLAGS = SHF_WRITE | SHF_ALLOC | SHF_EXECINSTR | SHF_TLS | 0x100
+_KEPT_FLAGS = SHF_WRITE | SHF_ALLOC | SHF_EXECINSTR | SHF_TLS | SHF_LINK_ORDER | 0x100
 _UNIFORM_FLAGS = SHF_MERGE | SHF_STRINGS
 _DROPPED_FLAGS = SHF_GROUP | SHF_GNU_RETAIN
 
@@ -177,7 +178,20 @@ def group_sections(program: ProgramColumns) -> list[OutputSection]:
         name = output_name(sections.name[sid])
         groups.setdefault(name if alloc[sid] else sections.name[sid], []).append(sid)
     outputs = [_output_section(program, name, members) for name, members in groups.items()]
-    return sorted(outputs, key=lambda s: place(s.name, s.type, s.flags))
+    return _in_link_order(program, sorted(outputs, key=lambda s: place(s.name, s.type, s.flags)))
+
+
+def _in_link_order(program: ProgramColumns, outputs: list[OutputSection]) -> list[OutputSection]:
+    """The sections of SHF_LINK_ORDER in the order of the sections that they name, after those that name none."""
+    sections = program.sections
+    linked = ((sections.flags & SHF_LINK_ORDER) != 0) & (sections.link >= 0)
+    if not (linked & sections.live).any():
+        return outputs
+    order = np.zeros(len(sections), dtype=np.int64)
+    members = [sid for section in outputs for sid in section.members]
+    order[members] = np.arange(1, len(members) + 1)
+    wanted = np.where(linked, order[sections.link], 0).tolist()
+    return [replace(out, members=tuple(sorted(out.members, key=wanted.__getitem__))) for out in outputs]
 
 
 def _output_section(program: ProgramColumns, name: str, members: list[int]) -> OutputSection:

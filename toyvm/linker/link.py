@@ -70,6 +70,8 @@ def link(inputs: Sequence[Input], options: LinkOptions) -> LinkResult:
     # Resolve each name to a definition. This selects the archive members that take part.
     script = parse_version_script(options.version_script) if options.version_script else NO_SCRIPT
     resolution = resolve(opened, options, errors, script.versions)
+    auditors = (name for library in resolution.libraries for name in library.audit.split(":") if name)
+    options = replace(options, depaudit=tuple(dict.fromkeys((*options.depaudit, *auditors))))
     if scripted:
         resolution = scripted.with_provided(resolution)
     check_width(resolution, options, errors)
@@ -290,4 +292,5 @@ def _result(
         relaxations=relaxations,
         output=options.output,
         history=history,
+        output_format=options.output_format,
     )

@@ -93,6 +93,7 @@ class LinkOptions(Record):
     warn_unresolved: bool = False  # undefined symbols are warnings
     retained: tuple[str, ...] | None = None  # --retain-symbols-file: .symtab has only these
     keep_exported: bool = False  # --gc-keep-exported
+    define_commons: bool = True  # else --no-define-common: a library leaves them undefined
     place_commons: bool = False  # -d: with -r, common symbols get their places
     allow_multiple_definition: bool = False
     now: bool = False
@@ -108,7 +109,8 @@ class LinkOptions(Record):
     package_metadata: str = ""  # JSON
     origin: bool = False
     pack_relative: bool = False  # R_RISCV_RELATIVE relocations in a DT_RELR table
-    page: int = PAGE
+    page: int = PAGE  # -z max-page-size
+    common_page: int = PAGE  # -z common-page-size, for scripts
     image_base: int | None = None
     section_starts: Mapping[str, int] = {}  # --section-start, -Ttext, -Tdata, -Tbss
     version_script: str = ""  # the script's text
@@ -120,6 +122,7 @@ class LinkOptions(Record):
     wrap: tuple[str, ...] = ()
     no_warnings: bool = False
     output: str = "a.out"
+    output_format: str = ""  # --oformat, or OUTPUT_FORMAT of a script: "" for ELF, or one of FLAT_FORMATS
     scripts: tuple[tuple[str, str], ...] = ()  # -T: name and text of each linker script
     orderings: tuple[tuple[str, str], ...] = ()  # --section-ordering-file: name and text of each
     script_position: int = 0  # the number of inputs before -T

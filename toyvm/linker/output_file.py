@@ -30,6 +30,7 @@ from ..elf.constants import (
     RELA_SIZE,
     SHF_ALLOC,
     SHF_INFO_LINK,
+    SHF_LINK_ORDER,
     SHF_TLS,
     SHT_NOBITS,
     SHT_NOTE,
@@ -42,7 +43,7 @@ from ..elf.constants import (
 from ..elf.headers import Ehdr, Phdr, Shdr
 from ..elf.record_arrays import Table
 from .image_layout import ImageLayout, OutputSection
-from .inputs.columns import ProgramColumns
+from .inputs.columns import Column, ProgramColumns
 from .link_options import LinkOptions
 from .output_names import OutputRegion
 from .synthetic.symbol_table import Strings, SymbolTableBytes, section_numbers
@@ -143,7 +144,10 @@ def finish(
     index = {s.name: int(n) for s, n in zip(layout.outputs, numbers.tolist(), strict=True) if n}
     for section, number in zip(layout.outputs, numbers.tolist(), strict=True):
         if number:
-            shdrs.append(_section_header(section, names, index, infos))
+            header = _section_header(section, names, index, infos)
+            if section.flags & SHF_LINK_ORDER:
+                header = header._replace(link=_linked(program, layout, section, numbers))
+            shdrs.append(header)
     tail = bytearray()
     start = align_up(len(image), 8)
 
@@ -177,6 +181,14 @@ def finish(
     raw = ehdr.pack() + b"".join(phdr.pack() for phdr in headers)
     out[: len(raw)] = raw
     return bytes(out)
+
+
+def _linked(program: ProgramColumns, layout: ImageLayout, section: OutputSection, numbers: Column) -> int:
+    """The header number of the output section that the members of SHF_LINK_ORDER name; 0 if they name none."""
+    links = program.sections.link[list(section.members)]
+    homes = layout.output[links[links >= 0]]
+    homes = homes[homes >= 0]
+    return int(numbers[homes[0]]) if len(homes) else 0
 
 
 def _section_header(

@@ -28,6 +28,7 @@ from toyvm.elf.constants import (
     STB_GNU_UNIQUE,
     STB_LOCAL,
     STB_WEAK,
+    STT_NOTYPE,
     STT_SECTION,
 )
 from toyvm.elf.object_file import NULL_SECTION, ObjectFile, Section, SectionGroup, SymbolTable
@@ -37,6 +38,9 @@ from toyvm.elf.symbol import st_info
 from toyvm.relocations import R
 
 from ..base.bits import align_up, u64
+from ..base.errors import LinkError
+from .defsyms import defsym_value
+from .garbage_collection import collect
 from .inputs.abi_attributes import check_width, merge_attributes, merge_flags
 from .inputs.columns import UNDEFINED, Column, ProgramColumns, flatten, without_debug
 from .inputs.files import open_inputs
@@ -74,6 +78,11 @@ def link_relocatable(inputs: Sequence[Input], options: LinkOptions) -> Relocatab
     errors.checkpoint()
     if options.strip:
         program = without_debug(program)
+    if options.gc_sections:
+        if not options.entry and not options.undefined:
+            errors.error("--gc-sections requires either an entry or an undefined symbol")
+        errors.checkpoint()
+        program = collect(program, options, np.zeros(len(resolution.symbols), dtype=bool), errors)
     program = drop_dead_frames(program)
     joined = _Joiner(program, options).join(e_flags, attributes)
     names = tuple(loaded.object.name for loaded in resolution.files)
@@ -126,8 +135,9 @@ class _Joiner:
         number = self._locals()
         first_global = len(self.names)
         for symbol in self.program.resolution.symbols:
-            if symbol.object_reference:
+            if symbol.object_reference and not self._is_gone(symbol):
                 number[symbol.id] = self._global(symbol)
+        self._defsyms(number)
         sections = [NULL_SECTION, *self._sections(number)]
         if attributes:
             sections.append(Section(".riscv.attributes", SHT_RISCV_ATTRIBUTES, data=attributes))
@@ -146,7 +156,7 @@ class _Joiner:
             (file, group)
             for file, loaded in enumerate(program.resolution.files)
             for group in loaded.object.groups
-            if not loaded.dropped.issuperset(group.members)
+            if any(program.sections.live[program.file_sections[file] + member] for member in group.members)
         ]
         group_of = {
             int(program.file_sections[file]) + member: index
@@ -177,7 +187,9 @@ class _Joiner:
                 replace(
                     group,
                     members=tuple(
-                        int(self.output[program.file_sections[file] + member]) for member in group.members
+                        int(self.output[program.file_sections[file] + member])
+                        for member in group.members
+                        if sections.live[program.file_sections[file] + member]
                     ),
                 ),
             )
@@ -187,8 +199,11 @@ class _Joiner:
     def _sign(self, group: tuple[int, SectionGroup], number: Column) -> SectionGroup:
         """The group with the number of its signature in the output."""
         file, found = group
-        signature = int(number[self.program.file_symbols[file][found.signature]])
-        return replace(found, signature=signature, members=tuple(m for m in found.members if m))
+        symbol = int(self.program.file_symbols[file][found.signature])
+        sid = int(self.program.symbols.sid[symbol])
+        of_section = sid >= 0 and self.program.symbols.type[symbol] == STT_SECTION
+        signature = int(self.output[sid] if of_section else number[symbol])
+        return replace(found, signature=signature)
 
     def _sections(self, number: Column) -> list[Section]:
         """The output sections with their relocations; `number`: symbol here -> symbol of the output."""
@@ -198,10 +213,13 @@ class _Joiner:
         sid, sym = relocs.sid[rows], relocs.sym[rows]
         target = np.maximum(program.symbols.sid[sym], 0)
         is_section = (program.symbols.type[sym] == STT_SECTION) & (program.symbols.sid[sym] >= 0)
+        gone = (program.symbols.sid[sym] >= 0) & (self.output[target] == 0)
         table["r_offset"] = self.offset[sid] + relocs.offset[rows]
         table["r_type"] = relocs.type[rows]
         table["r_sym"] = np.where(is_section, self.output[target], number[sym])
         table["r_addend"] = relocs.addend[rows] + np.where(is_section, self.offset[target], 0)
+        for column in ("r_type", "r_sym", "r_addend"):  # R_RISCV_NONE of no symbol
+            table[column][gone] = 0
         owner = self.output[sid]
         order = np.lexsort((np.arange(len(rows)), owner))
         starts = np.searchsorted(owner[order], np.arange(1, len(self.joined) + 2))
@@ -241,6 +259,11 @@ class _Joiner:
         program, symbols = self.program, self.program.symbols
         number = np.zeros(len(symbols), dtype=np.int64)
         used = np.zeros(len(symbols), dtype=bool)
+        signing = {
+            int(program.file_symbols[file][group.signature])
+            for file, loaded in enumerate(program.resolution.files)
+            for group in loaded.object.groups
+        }
         used[program.relocs.sym[program.sections.live[program.relocs.sid]]] = True
         for file, loaded in enumerate(program.resolution.files):
             table = loaded.object.symbols
@@ -249,7 +272,7 @@ class _Joiner:
                 sid, kind, name = int(symbols.sid[here]), int(symbols.type[here]), table.names[local]
                 if kind == STT_SECTION or (sid >= 0 and not self.output[sid]):
                     continue
-                if not used[here] and self._discards(name):
+                if not used[here] and here not in signing and self._discards(name):
                     continue
                 shndx, value = (
                     (int(self.output[sid]), int(symbols.value[here] + self.offset[sid]))
@@ -261,6 +284,26 @@ class _Joiner:
                     name, STB_LOCAL, kind, other, shndx, value, int(symbols.size[here])
                 )
         return number
+
+    def _is_gone(self, symbol: GlobalSymbol) -> bool:
+        """Whether a symbol is defined in a section that --gc-sections left out."""
+        sid = int(self.program.symbols.sid[symbol.id])
+        return sid >= 0 and not self.output[sid]
+
+    def _defsyms(self, number: Column) -> None:
+        """--defsym: absolute symbols. Raises LinkError for an expression that is no number."""
+        table = self.program.resolution.table
+        for name, expression in self.options.defsyms:
+            value = defsym_value(expression, lambda _: None)
+            if value is None:
+                raise LinkError([f"--defsym {name}={expression}: with -r, only a number has a value"])
+            symbol = table.get(name)
+            made = number[symbol.id] if symbol is not None else 0
+            row = (0, st_info(STB_GLOBAL, STT_NOTYPE), 0, SHN_ABS, u64(value), 0)
+            if made:
+                self.rows[made] = row
+            else:
+                self._symbol(name, STB_GLOBAL, STT_NOTYPE, 0, SHN_ABS, value, 0)
 
     def _discards(self, name: str) -> bool:
         """Whether a local symbol that no relocation names is left out. Mapping symbols tell code from data."""

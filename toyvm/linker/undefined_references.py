@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..elf.constants import SHF_ALLOC
-from .inputs.columns import UNDEFINED, WARNING_PREFIX, ProgramColumns, RelocColumns
+from .inputs.columns import FILE_WARNING, UNDEFINED, WARNING_PREFIX, ProgramColumns, RelocColumns
 from .link_errors import REFERENCES_SHOWN, Diagnostics
 from .link_options import LinkOptions
 from .source_places import SourcePlaces
@@ -120,12 +120,18 @@ def _warnings(
 ) -> None:
     """Issue the warnings that objects attach to their symbols (GNU ld, .gnu.warning.SYMBOL)."""
     for sid, name in enumerate(program.sections.name):
+        if name == FILE_WARNING:
+            file = int(program.sections.file[sid])
+            if sid - int(program.file_sections[file]) not in program.resolution.files[file].dropped:
+                errors.warning(f"{program.file_name(file)}: warning: {_text(program.sections.data[sid])}")
         if not name.startswith(WARNING_PREFIX):
             continue
         symbol = program.resolution.table.get(name.removeprefix(WARNING_PREFIX))
         users = np.flatnonzero(relocs.sym == symbol.id) if symbol else np.zeros(0, dtype=np.int64)
         for row in users[:1].tolist():
-            text = program.sections.data[sid].rstrip(b"\0").decode("utf-8", "replace")
-            errors.warning(
-                f"{places.describe(int(relocs.sid[row]), int(relocs.offset[row]))}: warning: {text}"
-            )
+            place = places.describe(int(relocs.sid[row]), int(relocs.offset[row]))
+            errors.warning(f"{place}: warning: {_text(program.sections.data[sid])}")
+
+
+def _text(data: bytes) -> str:
+    return data.rstrip(b"\0").decode("utf-8", "replace")

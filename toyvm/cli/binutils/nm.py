@@ -22,6 +22,8 @@ def parser() -> argparse.ArgumentParser:
         action="store_true",
         help="print the file name on each line",
     )
+    p.add_argument("-B", action="store_const", dest="format", const="bsd", help="the same as --format=bsd")
+    p.add_argument("-f", "--format", choices=("bsd",), default="bsd", help="the format of lines: bsd")
     p.add_argument("-D", "--dynamic", action="store_true", help="show the dynamic symbols instead")
     p.add_argument("-g", "--extern-only", action="store_true", help="show only external symbols")
     p.add_argument("-n", "-v", "--numeric-sort", dest="numeric", action="store_true", help="sort by address")

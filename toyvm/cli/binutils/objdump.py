@@ -58,6 +58,14 @@ def parser() -> argparse.ArgumentParser:
         help="show the section headers",
     )
     p.add_argument(
+        "-p",
+        "--private-headers",
+        dest="private",
+        action="store_true",
+        help="show program headers, dynamic section and versions",
+    )
+    p.add_argument("-w", "--wide", action="store_true", help="put each section header on one line")
+    p.add_argument(
         "-j",
         "--section",
         action="append",
@@ -86,9 +94,9 @@ def main(argv: list[str]) -> int:
 
     options = parser().parse_args(without_style(argv))
     options.disassemble |= options.source or options.all
-    wanted = ("disassemble", "reloc", "syms", "dynamic", "contents", "headers")
+    wanted = ("disassemble", "reloc", "syms", "dynamic", "contents", "headers", "private")
     if not any(getattr(options, name) for name in wanted):
-        raise UsageError("at least one of -d -D -S -r -t -T -s -h must be given")
+        raise UsageError("at least one of -d -D -S -r -t -T -s -h -p must be given")
 
     def report(path: str) -> None:
         archive = False
@@ -112,8 +120,12 @@ def _lines(binary: Binary, options: argparse.Namespace) -> Iterator[str]:
     yield ""
     chosen = [section for section in elf.sections if not options.section or section.name in options.section]
     missing = set(options.section) - {section.name for section in chosen}
+    if options.private:
+        from ...observe.binutils.private_headers import private_headers
+
+        yield from private_headers(elf)
     if options.headers:
-        yield from objdump_listing.section_headers(elf)
+        yield from objdump_listing.section_headers(elf, options.wide)
     if options.syms:
         yield from objdump_listing.symbols(elf, spell=spell)
         yield ""

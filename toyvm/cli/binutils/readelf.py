@@ -36,6 +36,13 @@ def parser() -> argparse.ArgumentParser:
         help="show the section headers",
     )
     p.add_argument(
+        "-t",
+        "--section-details",
+        dest="details",
+        action="store_true",
+        help="show the section headers, with their flags as words",
+    )
+    p.add_argument(
         "-g", "--section-groups", dest="groups", action="store_true", help="show the section groups"
     )
     p.add_argument("-e", "--headers", action="store_true", help="the same as -h -l -S")
@@ -57,7 +64,12 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument(
         "-A", "--arch-specific", dest="attributes", action="store_true", help="show the RISC-V attributes"
     )
-    p.add_argument("-W", "--wide", action="store_true", help="accepted; lines are always wide")
+    p.add_argument(
+        "-W",
+        "--wide",
+        action="store_true",
+        help="put details of notes and sections on one line; other lines are always wide",
+    )
     p.add_argument(
         "-x",
         "--hex-dump",
@@ -140,6 +152,8 @@ def _lines(binary: object, options: argparse.Namespace) -> Iterator[str]:
         yield from readelf_headers.header(elf)
     if options.sections:
         yield from readelf_headers.sections(elf, alone=not options.header)
+    if options.details:
+        yield from readelf_headers.section_details(elf, options.wide, alone=not options.header)
     if options.groups:
         yield from readelf_headers.groups(elf)
     if options.segments:
@@ -161,7 +175,7 @@ def _lines(binary: object, options: argparse.Namespace) -> Iterator[str]:
     for which in options.strings:
         yield from readelf_tables.string_dump(elf, which)
     if options.notes:
-        yield from readelf_headers.notes(elf)
+        yield from readelf_headers.notes(elf, options.wide)
     if options.attributes:
         yield from readelf_tables.attributes(elf)
 

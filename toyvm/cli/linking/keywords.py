@@ -8,6 +8,7 @@ from ...base.errors import UsageError
 from ...elf.constants import (
     COMPRESSION_FORMATS,
     DF_1_GLOBAL,
+    DF_1_GLOBAUDIT,
     DF_1_INITFIRST,
     DF_1_INTERPOSE,
     DF_1_LOADFLTR,
@@ -42,6 +43,7 @@ _OPTIONS: dict[str, dict[str, object]] = {
 # Keyword -> its bit in DT_FLAGS_1.
 _FLAGS = {
     "global": DF_1_GLOBAL,
+    "globalaudit": DF_1_GLOBAUDIT,
     "nodelete": DF_1_NODELETE,
     "loadfltr": DF_1_LOADFLTR,
     "initfirst": DF_1_INITFIRST,
@@ -55,7 +57,6 @@ _NO_EFFECT = frozenset(
     [
         "combreloc",
         "nocombreloc",
-        "common-page-size",
         "copyreloc",
         "keep-text-section-prefix",
         "unique-symbol",
@@ -68,14 +69,14 @@ _NO_EFFECT = frozenset(
 
 # Options that are accepted without effect, with a value and without.
 _WITH_VALUE = """
-plugin plugin-opt rpath-link G O oformat hash-size max-cache-size assert spare-dynamic-tags architecture A gpsize
+plugin plugin-opt rpath-link G O hash-size max-cache-size assert spare-dynamic-tags architecture A gpsize
 ctf-share-types split-by-reloc split-by-file Y
 """
 _ALONE = """
 sort-common nostdlib no-add-needed add-needed no-copy-dt-needed-entries copy-dt-needed-entries warn-common
 no-warn-common no-print-gc-sections warn-rwx-segments no-warn-rwx-segments no-warn-execstack warn-execstack
 no-warn-mismatch no-warn-search-mismatch no-whole-program O0 O1 O2 threads no-threads build-id-link
-EL Bgroup Qy accept-unknown-input-arch no-accept-unknown-input-arch ctf-variables no-ctf-variables no-define-common
+EL Bgroup Qy accept-unknown-input-arch no-accept-unknown-input-arch ctf-variables no-ctf-variables
 no-keep-memory reduce-memory-overheads stats traditional-format warn-constructors warn-multiple-gp warn-once
 warn-section-align warn-textrel warn-alternate-em strip-discarded no-strip-discarded map-whole-files
 no-map-whole-files print-map-discarded no-print-map-discarded force-exe-suffix embedded-relocs flto
@@ -88,9 +89,14 @@ def keyword(options: dict[str, object], text: str) -> None:
     name, _, value = text.partition("=")
     if name == "max-page-size":
         page = _number(value)
-        if page < 0x1000 or page & (page - 1):
-            raise UsageError(f"-z max-page-size={value}: must be a power of two of at least 4096")
+        if page < 1 or page & (page - 1):
+            raise UsageError(f"invalid maximum page size `{value}': must be a power of two")
         options["page"] = page
+    elif name == "common-page-size":
+        page = _number(value)
+        if page < 1 or page & (page - 1):
+            raise UsageError(f"invalid common page size `{value}': must be a power of two")
+        options["common_page"] = page
     elif name == "stack-size":
         size = _number(value)
         if not 0 <= size < 1 << 47:

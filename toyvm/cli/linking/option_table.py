@@ -172,13 +172,20 @@ def _require(state: CommandLine, name: str) -> None:
     state.add("required", name)
 
 
+def _command_file(state: CommandLine, path: str) -> str:
+    """The text of a file with names, which is looked for in the folders of -L so far, too."""
+    folders = state.lists.get("library_path", [])
+    found = next((p for p in (path, *(os.path.join(f, path) for f in folders)) if os.path.isfile(p)), path)
+    return Path(found).read_text(errors="surrogateescape")
+
+
 def _version_script(state: CommandLine, path: str) -> None:
-    state.options["version_script"] = Path(path).read_text(errors="surrogateescape")
+    state.options["version_script"] = _command_file(state, path)
 
 
 def _file(name: str) -> tuple[str, Callable[[CommandLine, str], None]]:
     """An option that may be repeated and whose value is the text of a file."""
-    return "value", lambda state, path: state.add(name, Path(path).read_text(errors="surrogateescape"))
+    return "value", lambda state, path: state.add(name, _command_file(state, path))
 
 
 def _hash_style(state: CommandLine, style: str) -> None:
@@ -295,6 +302,8 @@ LONG: dict[str, tuple[str, Callable[[CommandLine, str], None]]] = {
     "print-sysroot": ("flag", lambda state, _: setattr(state, "answer", state.options.get("sysroot", "/"))),
     "gc-keep-exported": _set(keep_exported=True),
     "format": ("value", _format),
+    "oformat": _text("output_format"),
+    "no-define-common": _set(define_commons=False),
     "d": _set(place_commons=True),
     "dc": _set(place_commons=True),
     "dp": _set(place_commons=True),
@@ -382,6 +391,9 @@ SHORT_VALUES: dict[str, Callable[[CommandLine, str], None]] = {
     "z": lambda state, value: keyword(state.options, value),
     "T": _add_script,
     "h": lambda state, value: state.options.__setitem__("soname", value),
+    "f": lambda state, value: state.add("auxiliary", value),
+    "F": lambda state, value: state.options.__setitem__("filter", value),
+    "P": lambda state, value: state.add("depaudit", value),
 }
 SHORT_FLAGS: dict[str, Callable[[CommandLine], None]] = {
     "r": lambda state: state.options.update(kind="relocatable"),

@@ -129,6 +129,11 @@ def link_options(state: CommandLine) -> LinkOptions:
     lists["rpath"] = tuple(part for text in state.lists.get("rpath", []) for part in text.split(":"))
     options = LinkOptions(**(state.options | lists))  # type: ignore[arg-type]  # a table of options has values of all types
     options = replace(options, output=state.output, section_starts=state.starts)
+    if not options.define_commons and not options.shared:
+        raise UsageError("--no-define-common may not be used without -shared")
+    if options.common_page > options.page and "common_page" in state.options:
+        pages = f"common page size ({options.common_page:#x}) > maximum page size ({options.page:#x})"
+        raise UsageError(pages)
     if options.static and options.kind == "shared":
         raise UsageError("-static and -shared may not be used together")
     return options

@@ -48,7 +48,8 @@ WARNING_PREFIX = (
     ".gnu.warning."  # followed by a symbol: the section holds a warning for objects that use the symbol
 )
 _DEBUG = (".debug", ".zdebug", ".line", ".stab", ".gdb_index")
-_NOT_LINKED = frozenset({".note.GNU-stack", ".note.gnu.property", ".gnu.lto_.symtab"})
+FILE_WARNING = ".gnu.warning"  # the section holds a warning for every link with its object
+_NOT_LINKED = frozenset({FILE_WARNING, ".note.GNU-stack", ".note.gnu.property", ".gnu.lto_.symtab"})
 
 
 class SectionColumns(Record, eq=False):

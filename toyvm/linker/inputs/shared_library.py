@@ -6,6 +6,7 @@ from toyvm.base.errors import ElfError
 from toyvm.base.record import Record
 from toyvm.elf import headers, record_arrays
 from toyvm.elf.constants import (
+    DT_AUDIT,
     DT_NEEDED,
     DT_SONAME,
     ET_DYN,
@@ -57,6 +58,7 @@ class SharedLibrary(Record, eq=False):
     needed: tuple[str, ...]
     aliases: dict[tuple[int, int], tuple[str, ...]]  # (section, value) -> all names there
     e_flags: int = 0
+    audit: str = ""  # DT_AUDIT
 
 
 def read_shared(data: bytes, name: str) -> SharedLibrary:
@@ -70,7 +72,7 @@ def read_shared(data: bytes, name: str) -> SharedLibrary:
     if dynsym is None:
         raise ElfError(f"{name}: no dynamic symbol table")
     dynstr = _linked(data, shdrs, dynsym, name)
-    needed, soname = _dynamic(data, shdrs, name)
+    needed, soname, audit = _dynamic(data, shdrs, name)
     array = record_arrays.symbols(_body(data, dynsym), name)
     names = record_arrays.names(array, dynstr, name)
     versions = _versions(data, shdrs, len(names), name)
@@ -100,7 +102,7 @@ def read_shared(data: bytes, name: str) -> SharedLibrary:
         aliases.setdefault((shndx, value), []).append(f"{names[i]}@{version}" if hidden else names[i])
     return SharedLibrary(
         name, soname or name.rsplit("/", 1)[-1], exports, versioned, tuple(undefined), needed,
-        {place: tuple(group) for place, group in aliases.items()}, ehdr.flags,
+        {place: tuple(group) for place, group in aliases.items()}, ehdr.flags, audit,
     )  # fmt: skip
 
 
@@ -120,9 +122,9 @@ def _alignment(value: int, section: headers.Shdr) -> int:
     return min(align, value & -value) if value else align
 
 
-def _dynamic(data: bytes, shdrs: list[headers.Shdr], name: str) -> tuple[tuple[str, ...], str]:
+def _dynamic(data: bytes, shdrs: list[headers.Shdr], name: str) -> tuple[tuple[str, ...], str, str]:
     needed: list[str] = []
-    soname = ""
+    soname = audit = ""
     for section in shdrs:
         if section.type != SHT_DYNAMIC:
             continue
@@ -132,7 +134,9 @@ def _dynamic(data: bytes, shdrs: list[headers.Shdr], name: str) -> tuple[tuple[s
                 needed.append(headers.string_at(strings, value, name, "DT_NEEDED"))
             elif tag == DT_SONAME:
                 soname = headers.string_at(strings, value, name, "DT_SONAME")
-    return tuple(needed), soname
+            elif tag == DT_AUDIT:
+                audit = headers.string_at(strings, value, name, "DT_AUDIT")
+    return tuple(needed), soname, audit
 
 
 def _versions(data: bytes, shdrs: list[headers.Shdr], count: int, name: str) -> list[tuple[str, bool]]:

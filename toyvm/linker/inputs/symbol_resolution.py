@@ -19,6 +19,7 @@ from toyvm.base.record import Record, replace
 from toyvm.elf.archive import Archive, Member, defined_symbols
 from toyvm.elf.constants import (
     GRP_COMDAT,
+    SHF_EXCLUDE,
     SHN_ABS,
     SHN_COMMON,
     SHN_LORESERVE,
@@ -152,6 +153,9 @@ def resolve(
     return resolver.finish()
 
 
+_LINK_ONCE = ".gnu.linkonce."
+
+
 class _Resolver:
     def __init__(self, options: LinkOptions, errors: Diagnostics, versions: tuple[str, ...]):
         self.options = options
@@ -163,6 +167,7 @@ class _Resolver:
         self.libraries: list[SharedLibrary] = []
         self.exports: dict[str, tuple[int, SharedSymbol]] = {}
         self.groups: dict[str, int] = {}
+        self.once: dict[str, int] = {}  # .gnu.linkonce.* -> the first object that has it
         self.taken: set[tuple[str, int]] = set()
         self.decisions: list[Decision] = []
         self.indices: dict[str, dict[str, int]] = {}
@@ -303,8 +308,10 @@ class _Resolver:
                 self._define(symbol, file, index, section, value, size, info)
 
     def _dropped_sections(self, obj: ObjectFile) -> frozenset[int]:
-        """Members of the COMDAT groups of `obj` that an earlier object already provides."""
+        """Members of the COMDAT groups of `obj` that an earlier object already provides, and sections that are for -r only."""
         dropped: set[int] = set()
+        if self.options.kind != "relocatable":
+            dropped.update(i for i, section in enumerate(obj.sections) if section.flags & SHF_EXCLUDE)
         for group in obj.groups:
             if not group.flags & GRP_COMDAT:
                 continue
@@ -314,7 +321,22 @@ class _Resolver:
                 name = obj.sections[shndx].name if shndx < len(obj.sections) else ""
             if self.groups.setdefault(name, len(self.files)) != len(self.files):
                 dropped.update(group.members)
+        for index, section in enumerate(obj.sections):
+            if section.name.startswith(_LINK_ONCE) and self._is_linked(section.name):
+                dropped.add(index)
         return frozenset(dropped)
+
+    def _is_linked(self, name: str) -> bool:
+        """Whether an earlier object has a section `.gnu.linkonce.T.NAME`, from before there were groups, or a group NAME.
+
+        Data of a function (`r`) go with the function (`t`).
+        """
+        here = len(self.files)
+        kind, _, key = name.removeprefix(_LINK_ONCE).partition(".")
+        known = [self.once.setdefault(name, here), self.groups.get(key, here)]
+        if kind == "r":
+            known.append(self.once.get(f"{_LINK_ONCE}t.{key}", here))
+        return any(file != here for file in known)
 
     def _lookup(self, name: str) -> GlobalSymbol:
         symbol = self.table.get(name)
@@ -461,6 +483,10 @@ class _Resolver:
                 if symbol is not None:
                     symbol.library_reference = True
         self._join_versions()
+        for symbol in self.symbols if not self.options.define_commons else ():
+            if symbol.kind is DefinitionKind.COMMON:
+                symbol.kind, symbol.size, symbol.value = DefinitionKind.UNDEFINED, 0, 0
+                symbol.strong_reference = True
         for symbol in self.symbols:
             if symbol.kind is DefinitionKind.SHARED and symbol.is_hidden:
                 symbol.kind, symbol.shared, symbol.file = DefinitionKind.UNDEFINED, None, -1

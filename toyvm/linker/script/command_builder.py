@@ -136,6 +136,10 @@ class CommandBuilder(ExpressionBuilder):
         self.made.output = unquoted(file)
 
     @v_args(inline=True)
+    def output_format(self, _: Token, file: Token, *_others: Token | None) -> None:
+        self.made.output_format = unquoted(file)
+
+    @v_args(inline=True)
     def externs(self, _: Token, names: list[str]) -> None:
         self.made.externs += names
 

@@ -141,6 +141,7 @@ def completed(script: Script, inputs: Sequence[Input], options: LinkOptions) -> 
         "wanted": wanted,
         "version_script": options.version_script + "\n".join(script.versions),
         "defsyms": (),
+        "output_format": options.output_format or script.output_format,
         "output": script.output if options.output == "a.out" and script.output else options.output,
     }
     return Request(script, (*before, *first, *after), replace(options, **changes))

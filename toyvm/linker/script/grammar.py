@@ -36,7 +36,7 @@ script: command*
     | VERSION                                                 -> version
     | TARGET "(" file ")"                                     -> ignored
     | OUTPUT_ARCH "(" file ")"                                -> ignored
-    | OUTPUT_FORMAT "(" file ["," file "," file] ")"          -> ignored
+    | OUTPUT_FORMAT "(" file ["," file "," file] ")"          -> output_format
     | FORCE_COMMON_ALLOCATION                                 -> ignored
     | INHIBIT_COMMON_ALLOCATION                               -> ignored
     | FORCE_GROUP_ALLOCATION                                  -> ignored
@@ -57,7 +57,8 @@ script: command*
 anywhere: ENTRY "(" name ")"                                  -> entry
     | assignment _end                                         -> as_it_is
     | assertion                                               -> as_it_is
-assertion: ASSERT "(" exp "," QUOTED ")"
+?message: QUOTED | NAME
+assertion: ASSERT "(" exp "," message ")"
 _end: ";" | ","
 
 assignment: symbol ASSIGN exp                                 -> assign
@@ -104,7 +105,7 @@ body_assignment: body_symbol ASSIGN exp                       -> assign
     | PROVIDE_HIDDEN "(" symbol ASSIGN exp ")"                   -> provide_hidden
     | HIDDEN "(" symbol ASSIGN exp ")"                           -> hidden
 body_symbol: word
-body_assertion: ASSERT "(" exp "," QUOTED ")"                 -> assertion
+body_assertion: ASSERT "(" exp "," message ")"                 -> assertion
 _body_end: ";" | ","
 data: (BYTE | SHORT | LONG | QUAD | SQUAD | FILL) "(" exp ")"
     | ASCIZ QUOTED                                            -> text
@@ -155,7 +156,7 @@ qualifier: FILEHDR | PHDRS | AT "(" exp ")" | FLAGS "(" exp ")"
     | (ALIGN | MAX | MIN | DATA_SEGMENT_ALIGN | DATA_SEGMENT_RELRO_END) "(" exp "," exp ")"          -> call
     | (ADDR | LOADADDR | SIZEOF | ALIGNOF | DEFINED | ORIGIN | LENGTH | CONSTANT) "(" section_name ")"  -> name_call
     | SEGMENT_START "(" name "," exp ")"                      -> segment_start
-    | ASSERT "(" exp "," QUOTED ")"                           -> assert_value
+    | ASSERT "(" exp "," message ")"                           -> assert_value
 
 ASSIGN.3: /(?:<<|>>|[-+*\/&|^])?=(?!=)/
 OROR: "||"

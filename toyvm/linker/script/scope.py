@@ -9,7 +9,7 @@ from ...elf import constants
 from ..inputs.columns import ABSOLUTE as SYMBOL_ABSOLUTE
 from ..inputs.columns import LINKER, SHARED, UNDEFINED, ProgramColumns
 from ..link_errors import Diagnostics
-from ..link_options import PAGE, LinkOptions
+from ..link_options import LinkOptions
 from .flags import KEEP, TLS
 from .placing import Placed, Regions, ScriptSymbol
 from .plan import Plan
@@ -53,7 +53,7 @@ class ScriptScope:
         self.sane, self.relro = plan.script.sane, options.relro
         self.pages: Mapping[str, int] = {
             "MAXPAGESIZE": options.page,
-            "COMMONPAGESIZE": min(options.page, PAGE),
+            "COMMONPAGESIZE": min(options.page, options.common_page),
         }
         self.header_size: int | None = None  # of the file header and the program headers
         self.estimate_headers: Callable[[], int] = int

@@ -292,6 +292,7 @@ class Script(Record, frozen=False, eq=False):
     search: list[str] = []
     entry: str = ""
     output: str = ""
+    output_format: str = ""
     externs: list[str] = []
     versions: list[str] = []
     cross_references: list[CrossReferences] = []

@@ -16,6 +16,7 @@ from toyvm.relocation_fields import scatter
 from toyvm.relocations import RELOCATIONS, R
 
 from ..inputs.columns import Column, NewSection, ProgramColumns
+from ..inputs.shared_library import SharedSymbol
 from ..link_options import LinkOptions
 from ..relax.deletions import Deletions
 from ..scan_relocations import Needs
@@ -109,7 +110,7 @@ def make_tables(
         sid[number], value[number] = iplt, i * PLT_ENTRY
     sid[needs.canonical], value[needs.canonical] = plt, entry["plt"][needs.canonical]
     program = replace(program, symbols=replace(symbols, sid=sid, value=value))
-    program = _place_copies(program, needs)
+    program = _place_copies(program, needs, options.relro)
     return program, GotPltTables(
         got,
         got_plt,
@@ -125,8 +126,17 @@ def make_tables(
     )
 
 
-def _place_copies(program: ProgramColumns, needs: Needs) -> ProgramColumns:
-    """Room in .bss for each copied datum; all of a library's names for it move together."""
+def _copy(shared: SharedSymbol, relro: bool) -> NewSection:
+    """Room for a copy: where it becomes read-only after relocation, if the library does not write to it, or in .bss."""
+    if relro and not shared.writable:
+        return NewSection(
+            ".data.rel.ro", SHT_PROGBITS, _RW, shared.align, shared.size, data=bytes(shared.size)
+        )
+    return NewSection(".dynbss", SHT_NOBITS, _RW, shared.align, shared.size)
+
+
+def _place_copies(program: ProgramColumns, needs: Needs, relro: bool) -> ProgramColumns:
+    """Room for each copied datum; all of a library's names for it move together."""
     libraries, table = program.resolution.libraries, program.resolution.table
     sid, value = program.symbols.sid.copy(), program.symbols.value.copy()
     placed: set[int] = set()
@@ -139,7 +149,7 @@ def _place_copies(program: ProgramColumns, needs: Needs) -> ProgramColumns:
         names = libraries[symbol.file].aliases.get((shared.section, shared.value), (symbol.name,))
         group = [table[n].id for n in names if n in table and table[n].shared is not None]
         placed.update(group)
-        made.append((NewSection(".dynbss", SHT_NOBITS, _RW, shared.align, shared.size), group))
+        made.append((_copy(shared, relro), group))
     if not made:
         return program
     program, sids = program.extend([section for section, _ in made])

@@ -109,9 +109,11 @@ def of_script(
 
 def _linker_visibility(layout: ImageLayout, program: ProgramColumns, name: str) -> int:
     """The visibility that .symtab shows of a symbol that the linker or a script defines."""
+    if name.startswith(_BOUNDS):
+        return STV_PROTECTED
     symbol = layout.symbols.get(name)
     if symbol is None:
-        return STV_PROTECTED if name.startswith(_BOUNDS) else STV_DEFAULT
+        return STV_DEFAULT
     source = layout.symbols.get(symbol.like)
     if source is not None:
         return STV_HIDDEN if source.hidden else STV_DEFAULT
@@ -141,7 +143,8 @@ def build(
             mine, found = _locals(program, layout, known, options, numbers, strings, file, wanted, retained)
             index[found] = np.arange(len(mine) - len(found), len(mine)) + len(rows)
             rows += mine
-    hidden, visible, order = _globals(program, layout, known, numbers, strings, wanted, retained)
+    requested = frozenset(options.undefined)
+    hidden, visible, order = _globals(program, layout, known, numbers, strings, wanted, retained, requested)
     index[order] = np.arange(len(order)) + len(rows)
     rows += hidden
     table = np.array(rows + visible, dtype=SYM)
@@ -203,8 +206,9 @@ def _globals(
     strings: Strings,
     wanted: Column,
     retained: frozenset[str] | None,
+    requested: frozenset[str],
 ) -> tuple[list[Row], list[Row], list[int]]:
-    """(hidden ones, which become local, those that stay global, the symbol numbers of both)."""
+    """(hidden ones, which become local, those that stay global, the symbol numbers of both). `requested`: by -u."""
     hidden: list[Row] = []
     visible: list[Row] = []
     order: tuple[list[int], list[int]] = ([], [])
@@ -237,7 +241,7 @@ def _globals(
             shndx = SHN_ABS
         else:
             assert sid in (UNDEFINED, SHARED)
-            if not symbol.strong_reference and not symbol.weak:
+            if not symbol.strong_reference and not symbol.weak and symbol.name not in requested:
                 continue
             shndx = SHN_UNDEF
         if kind == STT_TLS and shndx:

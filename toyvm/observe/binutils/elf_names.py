@@ -78,6 +78,29 @@ def section_flags(flags: int) -> str:
     return letters + ("x" if rest & ~0x7FF00000 else "")
 
 
+_FLAG_WORDS = (
+    (c.SHF_WRITE, "WRITE"),
+    (c.SHF_ALLOC, "ALLOC"),
+    (c.SHF_EXECINSTR, "EXEC"),
+    (c.SHF_MERGE, "MERGE"),
+    (c.SHF_STRINGS, "STRINGS"),
+    (c.SHF_INFO_LINK, "INFO LINK"),
+    (c.SHF_LINK_ORDER, "LINK ORDER"),
+    (0x100, "OS NONCONF"),
+    (c.SHF_GROUP, "GROUP"),
+    (c.SHF_TLS, "TLS"),
+    (c.SHF_EXCLUDE, "EXCLUDE"),
+    (c.SHF_COMPRESSED, "COMPRESSED"),
+)
+
+
+def section_flag_words(flags: int) -> str:
+    """`ALLOC, EXEC`: the flags of a section as words; those without a name as a number."""
+    words = [word for bit, word in _FLAG_WORDS if flags & bit]
+    rest = flags & ~sum(bit for bit, _ in _FLAG_WORDS)
+    return ", ".join([*words, *([f"OS ({rest:016x})"] if rest else [])])
+
+
 def segment_flags(flags: int) -> str:
     """`R E`: three columns."""
     return "".join(letter if flags & bit else " " for bit, letter in ((4, "R"), (2, "W"), (1, "E")))

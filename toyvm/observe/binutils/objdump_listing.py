@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from toyvm.base.errors import ElfError
 from toyvm.elf import constants as c
+from toyvm.elf.compression import decompressed_shape
 from toyvm.elf.elf_file import ElfFile, ElfSection
 
 from .binaries import content_sections, has_contents, is_alloc, is_code, is_debugging, is_readonly
@@ -13,22 +15,37 @@ from .nm_listing import is_special
 from .readelf_tables import printable
 
 
-def section_headers(elf: ElfFile) -> Iterator[str]:
-    """`-h`: the section headers."""
+def section_headers(elf: ElfFile, wide: bool = False) -> Iterator[str]:
+    """`-h`: the section headers. `wide`: a line each."""
     relocated = (
         {s.header.info for s in elf.sections_of_type(c.SHT_RELA)} if elf.header.type == c.ET_REL else set()
     )
     yield "Sections:"
-    width = elf.digits
-    yield f"Idx Name          Size      {'VMA':<{width}}  {'LMA':<{width}}  File off  Algn"
-    for index, section in enumerate(content_sections(elf)):
+    sections = content_sections(elf)
+    digits = elf.digits
+    width = max([13, *(len(section.name) for section in sections)]) if wide else 13
+    flags_title = "  Flags" if wide else ""
+    yield f"Idx {'Name':<{width}} Size      {'VMA':<{digits}}  {'LMA':<{digits}}  File off  Algn{flags_title}"
+    for index, section in enumerate(sections):
         shdr = section.header
         lma = _load_address(elf, section)
-        align = max(shdr.addralign, 1).bit_length() - 1
-        yield (
-            f"{index:3} {section.name:<13} {shdr.size:08x}  {shdr.addr:0{width}x}  {lma:0{width}x}  {shdr.offset:08x}  2**{align}"
-        )
-        yield "                  " + ", ".join(_flags(section, section.number in relocated))
+        size, align = shdr.size, max(shdr.addralign, 1).bit_length() - 1
+        flags = ", ".join(_flags(section, section.number in relocated))
+        if shdr.flags & c.SHF_COMPRESSED:
+            size, alignment = _expanded(elf, section)
+            align = alignment.bit_length() - 1
+        place = f"{shdr.addr:0{digits}x}  {lma:0{digits}x}  {shdr.offset:08x}  2**{align}"
+        yield f"{index:3} {section.name:<{width}} {size:08x}  {place}" + (f"  {flags}" if wide else "")
+        if not wide:
+            yield f"                  {flags}"
+
+
+def _expanded(elf: ElfFile, section: ElfSection) -> tuple[int, int]:
+    """(size, alignment) that a compressed section has when it is expanded; of a damaged one, its own."""
+    try:
+        return decompressed_shape(elf.data[section.header.offset :][: section.header.size], elf.name)
+    except ElfError:
+        return section.header.size, max(section.header.addralign, 1)
 
 
 def _load_address(elf: ElfFile, section: ElfSection) -> int:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from toyvm.elf import constants as c
 from toyvm.elf.elf_file import ElfFile, ElfSection
 from toyvm.elf.headers import Phdr, Shdr
+from toyvm.elf.object_file import SymbolTable
 
 from . import elf_names as names
 
@@ -76,6 +77,39 @@ def _section_line(section: ElfSection, digits: int) -> str:
     return f"  [{section.number:2}] {section.name:<17} {kind:<15} {place} {flags:>3} {shdr.link:2} {shdr.info:3} {shdr.addralign:2}"
 
 
+def section_details(elf: ElfFile, wide: bool, alone: bool) -> Iterator[str]:
+    """`-t`: the section headers with their flags as words, in two or three lines each."""
+    if alone:
+        yield f"There are {len(elf.sections)} section headers, starting at offset {elf.header.shoff:#x}:"
+    yield ""
+    yield "Section Headers:"
+    yield "  [Nr] Name"
+    if wide:
+        yield "       Type            Address          Off    Size   ES   Lk Inf Al"
+    else:
+        yield "       Type              Address          Offset            Link"
+        yield "       Size              EntSize          Info              Align"
+    yield "       Flags"
+    for section in elf.sections:
+        shdr = section.header
+        kind = names.SECTION_TYPES.get(shdr.type, f"{shdr.type:08x}: <unknown>")
+        yield f"  [{section.number:2}] {section.name}"
+        if wide:
+            place = f"{shdr.addr:016x} {shdr.offset:06x} {shdr.size:06x} {shdr.entsize:02x}"
+            yield f"       {kind:<15} {place}  {shdr.link:2} {shdr.info:3} {shdr.addralign:2}"
+        else:
+            yield f"       {kind:<15.15}  {shdr.addr:016x}  {shdr.offset:016x}  {shdr.link}"
+            yield f"       {shdr.size:016x} {shdr.entsize:016x}  {shdr.info:<16}  {shdr.addralign}"
+        yield f"       [{shdr.flags:016x}]: {names.section_flag_words(shdr.flags)}"
+        if shdr.flags & c.SHF_COMPRESSED and shdr.size >= _CHDR.size:
+            kind_of, size, align = _CHDR.unpack_from(elf.data, shdr.offset)
+            yield f"       {_COMPRESSIONS.get(kind_of, f'[<unknown>: {kind_of:#x}]')}, {size:016x}, {align}"
+
+
+_CHDR = struct.Struct("<I4xQQ")
+_COMPRESSIONS = {c.ELFCOMPRESS_ZLIB: "ZLIB", c.ELFCOMPRESS_ZSTD: "ZSTD"}
+
+
 def groups(elf: ElfFile) -> Iterator[str]:
     """`-g`: the section groups."""
     found = list(elf.sections_of_type(c.SHT_GROUP))
@@ -86,7 +120,7 @@ def groups(elf: ElfFile) -> Iterator[str]:
         data = elf.contents(section)
         words = [word for (word,) in struct.iter_unpack("<I", data[: len(data) & ~3])]
         symbols = elf.symbols_of(elf.linked(section))
-        signature = symbols.names[section.header.info] if section.header.info < len(symbols) else "<corrupt>"
+        signature = _signature(elf, symbols, section.header.info)
         kind = "COMDAT " if words and words[0] & c.GRP_COMDAT else ""
         yield ""
         yield (
@@ -95,6 +129,16 @@ def groups(elf: ElfFile) -> Iterator[str]:
         yield "   [Index]    Name"
         for word in words[1:]:
             yield f"   [{word:5}]   {elf.section_name(word)}"
+
+
+def _signature(elf: ElfFile, symbols: SymbolTable, number: int) -> str:
+    """The name of a group: that of a symbol, or of a section whose symbol signs."""
+    if number >= len(symbols):
+        return "<corrupt>"
+    row = symbols.array[number]
+    if int(row["st_info"]) & c.ST_TYPE_MASK == c.STT_SECTION:
+        return elf.section_name(int(row["st_shndx"]))
+    return symbols.names[number]
 
 
 def segments(elf: ElfFile, alone: bool) -> Iterator[str]:
@@ -165,6 +209,10 @@ _STRING_TAGS = {
     c.DT_SONAME: "Library soname: [{}]",
     c.DT_RPATH: "Library rpath: [{}]",
     c.DT_RUNPATH: "Library runpath: [{}]",
+    c.DT_AUXILIARY: "Auxiliary library: [{}]",
+    c.DT_FILTER: "Filter library: [{}]",
+    c.DT_AUDIT: "Audit library: [{}]",
+    c.DT_DEPAUDIT: "Dependency audit library: [{}]",
 }
 _SIZES = {
     c.DT_PLTRELSZ,
@@ -215,11 +263,12 @@ def dynamic_value(elf: ElfFile, tag: int, value: int) -> str:
         return names.dynamic_flags(value)
     if tag == c.DT_FLAGS_1:
         return names.dynamic_flags_1(value)
-    return f"{value:#x}"
+    return "" if tag == c.DT_BIND_NOW else f"{value:#x}"
 
 
-def notes(elf: ElfFile) -> Iterator[str]:
-    """`-n`: the notes."""
+def notes(elf: ElfFile, wide: bool = True) -> Iterator[str]:
+    """`-n`: the notes. Unless `wide`, the detail of each stands on a line of its own."""
+    between = "\t    " if wide else "\n    "
     where = None
     for note in elf.notes():
         if note.where != where:
@@ -237,4 +286,4 @@ def notes(elf: ElfFile) -> Iterator[str]:
                 "NT_GNU_ABI_TAG (ABI version tag)",
                 f"OS: {words}, ABI: {'.'.join(map(str, version))}",
             )
-        yield f"  {note.owner:<20} {len(note.desc):#010x}\t{kind}" + (f"\t    {detail}" if detail else "")
+        yield f"  {note.owner:<20} {len(note.desc):#010x}\t{kind}" + (between + detail if detail else "")
