@@ -44,3 +44,23 @@ def test_the_share_is_of_what_passes_under_qemu() -> None:
     text = table(SUITES["bash"], oracle, {"a": PASS, "c": PASS, "d": PASS})
     assert "1 of the 2 that pass under qemu: 50.00%" in text
     assert "qemu only: b (absent)" in text and "toyvm only: c (fail)" in text
+
+
+def test_reading_the_log_of_the_linker_tests() -> None:
+    from tests.suites.binutils_ld import read_log, why
+
+    log = """
+Running /x/ld/testsuite/ld-elf/elf.exp ...
+PASS: one
+toyvm ld: unrecognised emulation mode: elf32lriscv (supported: elf64lriscv)
+FAIL: two
+FAIL: one
+"""
+    run = read_log(log)
+    assert run.verdicts == {
+        ("ld-elf/elf.exp", "one", 0): "PASS",
+        ("ld-elf/elf.exp", "two", 0): "FAIL",
+        ("ld-elf/elf.exp", "one", 1): "FAIL",
+    }
+    assert why(run.logs["ld-elf/elf.exp", "two", 0]) == "32-bit programs are not linked"
+    assert why("") == "a test before it failed, whose output it takes"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from ..base.errors import LinkError, UsageError
 from ..base.resources import NoCollection
 from .linking.command_line import CommandLine
+from .linking.output_formats import in_format
 from .linking.parsing import link_options, parse
 from .terminal.color import painted
 
@@ -125,7 +126,7 @@ def main(argv: list[str]) -> int:
         print("\n".join(result.inputs))
     output = result.output if state.output == "a.out" else state.output
     require_other_file(output, [given.path for given in state.inputs if not given.library])
-    write_atomically(output, _in_format(result.image, result.output_format, output), mode=0o755)
+    write_atomically(output, in_format(result.image, result.output_format, output), mode=0o755)
     _write_dependencies(state, output, result.inputs)
     if state.print_memory_usage:
         print(memory_usage(result.layout.memory))
@@ -140,22 +141,6 @@ def main(argv: list[str]) -> int:
     return 0
 
 
-def _in_format(image: bytes, format: str, output: str) -> bytes:
-    """The image as --oformat or OUTPUT_FORMAT asks for it. Raises UsageError for an unknown format."""
-    if format in ("", *_ELF_FORMATS):
-        return image
-    from ..elf.rewriting.flat_formats import FLAT_FORMATS, FlatOptions, write_flat
-    from ..elf.rewriting.model import read_image
-
-    if format not in FLAT_FORMATS:
-        raise UsageError(
-            f"output format {format} is unknown ({', '.join((*_ELF_FORMATS, *FLAT_FORMATS))}); "
-            "toyvm objcopy -O converts files, too"
-        )
-    return write_flat(read_image(image, output), format, output, FlatOptions())
-
-
-_ELF_FORMATS = ("elf64-littleriscv", "elf64-little", "default")
 _MANGLED = re.compile(r"`(_Z[\w.$]*)")
 
 

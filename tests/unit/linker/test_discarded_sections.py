@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.small_links import link_all, obj
+from tests.support.small_links import lib, link_all, obj
 from toyvm.base.errors import LinkError
 from toyvm.elf.constants import SHF_LINK_ORDER, SHN_ABS, SHN_UNDEF
 from toyvm.elf.elf_file import ElfFile
@@ -136,3 +136,11 @@ def test_a_file_that_warns() -> None:
     result = link_all(text)
     assert [w for w in result.warnings if w.endswith("warning: do not use this")]
     assert b"do not use this" not in result.image
+
+
+def test_excluded_archives_hide_common_symbols_too() -> None:
+    archive = lib("/x/libx.a", m=".comm c, 8, 8\n.globl d\n.data\nd: .word 1\n")
+    for name, hidden in ("libx.a", True), ("libx", True), ("ALL", True), ("liby", False):
+        result = link_all(".globl f\n.data\nf: .dword c, d\n", archive, kind="shared", exclude_libs=(name,))
+        table = ElfFile.parse(result.image, "out").symbols(".dynsym")
+        assert table is not None and {"c", "d"}.isdisjoint(table.names) == hidden

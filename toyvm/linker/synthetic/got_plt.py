@@ -110,7 +110,7 @@ def make_tables(
         sid[number], value[number] = iplt, i * PLT_ENTRY
     sid[needs.canonical], value[needs.canonical] = plt, entry["plt"][needs.canonical]
     program = replace(program, symbols=replace(symbols, sid=sid, value=value))
-    program = _place_copies(program, needs, options.relro)
+    program = _place_copies(program, needs)
     return program, GotPltTables(
         got,
         got_plt,
@@ -126,16 +126,16 @@ def make_tables(
     )
 
 
-def _copy(shared: SharedSymbol, relro: bool) -> NewSection:
+def _copy(shared: SharedSymbol) -> NewSection:
     """Room for a copy: where it becomes read-only after relocation, if the library does not write to it, or in .bss."""
-    if relro and not shared.writable:
+    if not shared.writable:
         return NewSection(
             ".data.rel.ro", SHT_PROGBITS, _RW, shared.align, shared.size, data=bytes(shared.size)
         )
     return NewSection(".dynbss", SHT_NOBITS, _RW, shared.align, shared.size)
 
 
-def _place_copies(program: ProgramColumns, needs: Needs, relro: bool) -> ProgramColumns:
+def _place_copies(program: ProgramColumns, needs: Needs) -> ProgramColumns:
     """Room for each copied datum; all of a library's names for it move together."""
     libraries, table = program.resolution.libraries, program.resolution.table
     sid, value = program.symbols.sid.copy(), program.symbols.value.copy()
@@ -149,7 +149,7 @@ def _place_copies(program: ProgramColumns, needs: Needs, relro: bool) -> Program
         names = libraries[symbol.file].aliases.get((shared.section, shared.value), (symbol.name,))
         group = [table[n].id for n in names if n in table and table[n].shared is not None]
         placed.update(group)
-        made.append((_copy(shared, relro), group))
+        made.append((_copy(shared), group))
     if not made:
         return program
     program, sids = program.extend([section for section, _ in made])

@@ -249,10 +249,14 @@ def _globals(
         seen = visibility[symbol.id]
         if seen in (STV_HIDDEN, STV_INTERNAL) and shndx and sid != LINKER:
             binding = STB_LOCAL
+        if sid == LINKER:
+            seen = _linker_visibility(layout, program, symbol.name)
+        elif binding == STB_LOCAL:
+            seen = STV_DEFAULT  # as in GNU ld: a local symbol has nobody to hide from
         row = (
             strings.add(symbol.name),
             st_info(binding, kind),
-            seen if sid != LINKER else _linker_visibility(layout, program, symbol.name),
+            seen,
             shndx,
             value & M64,  # an absolute symbol may be negative
             int(program.symbols.size[symbol.id]) & M64,

@@ -224,10 +224,10 @@ def local_symbols(program: ProgramColumns, script: VersionScript, exclude_libs: 
     excluded = {name for text in exclude_libs for name in re.split("[,:]", text)}
     if excluded:
         for symbol in program.resolution.symbols:
-            archive = (
-                program.resolution.files[symbol.file].archive if symbol.kind is DefinitionKind.DEFINED else ""
-            )
-            result[symbol.id] |= bool(archive) and bool({"ALL", os.path.basename(archive)} & excluded)
+            here = symbol.kind in (DefinitionKind.DEFINED, DefinitionKind.COMMON)
+            archive = os.path.basename(program.resolution.files[symbol.file].archive) if here else ""
+            names = {"ALL", archive, archive.removesuffix(".a")}
+            result[symbol.id] |= bool(archive) and bool(names & excluded)
     return result
 
 
