@@ -340,6 +340,25 @@ def test_running_again(tmp_path: Path) -> None:
     assert done.stdout == b"hello, world\n"
 
 
+RECORDED = [
+    ("break main", r"Breakpoint 1"),
+    ("continue", r"main \(\) at .*hello\.s:16"),
+    ("next", r"^17\s"),
+    ("reverse-continue", r"Breakpoint 1|(No more reverse-execution|Reached end of recorded) history"),
+    ("delete", r""),
+    ("continue", r"exited normally"),
+]
+
+
+def test_a_recorded_run(tmp_path: Path) -> None:
+    require_oracle(GDB)
+    recording = tmp_path / "hello.tvr"
+    command = [sys.executable, "-m", "toyvm", "record", "-o", str(recording), "asm/hello.s"]
+    subprocess.run(command, check=True, cwd=ROOT, stdout=subprocess.DEVNULL)
+    done = check(tmp_path, [recording], RECORDED)
+    is_undisturbed(done, "asm/hello.s")
+
+
 def test_detaching_lets_the_run_end(tmp_path: Path) -> None:
     require_oracle(GDB)
     done = check(tmp_path, ["asm/hello.s"], [("detach", r"Inferior 1 \(process \d+\) detached")])
