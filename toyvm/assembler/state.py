@@ -192,7 +192,10 @@ class AssemblyState:
             # The name of a section is a symbol, which may have been used before (gas: section_symbol).
             known = self.symbols.by_name.get(name)
             if known is not None and known.section is None and known.is_defined:
-                raise Problem(f"section name '{name}' is defined as another symbol")
+                raise Problem(
+                    f"section name '{name}' is defined as another symbol",
+                    gnu=f"section name '{name}' already defined as another symbol",
+                )
             unused = known if known is not None and known.section is None else None
             found = self._by_key[key] = AsmSection(name, type, flags, entsize, unused)
             self.symbols.by_name.setdefault(name, found.symbol)

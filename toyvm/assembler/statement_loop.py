@@ -150,7 +150,9 @@ class Driver:
         symbols = state.symbols
         if word.isdigit():
             if len(word) > 11:
-                raise Problem(f"local label {word} is too large", word)
+                raise Problem(
+                    f"local label {word} is too large", word, gnu=f"local label too large near {word}"
+                )
             symbol = symbols.numeric_define(int(word))
         else:
             symbol = symbols.get(word.strip('"'), state.where)

@@ -83,12 +83,20 @@ def _apply(
 ) -> None:
     at, name, count = versioned.at, versioned.full_name, len(all)
     if sum(other.at == "@@@" for other in all) > 1:
-        raise Problem(f"only one version of '{symbol.name}' can be given with @@@", name)
+        raise Problem(
+            f"only one version of '{symbol.name}' can be given with @@@",
+            name,
+            gnu=f"only one version name with `@@@' is allowed for symbol `{symbol.name}'",
+        )
     if symbol.common is not None:
         raise Problem(f"common symbol '{symbol.name}' cannot have a version", name)
     if not symbol.is_defined:
         if at == "@@":
-            raise Problem(f"'{name}' names the default version of a symbol that is not defined here", name)
+            raise Problem(
+                f"'{name}' names the default version of a symbol that is not defined here",
+                name,
+                gnu=f"invalid attempt to declare external version name as default in symbol `{name}'",
+            )
         if count > 1:
             raise Problem(f"undefined symbol '{symbol.name}' cannot have several versions", name)
         symbol.name = f"{versioned.name}@{versioned.version}"

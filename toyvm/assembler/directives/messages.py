@@ -33,6 +33,8 @@ def message(kind: str) -> Directive:
             except Problem as problem:
                 problem.gnu = f"{kind} argument must be a string"
                 raise
+        if kind == ".err":
+            raise Problem(text, gnu=".err encountered")
         if kind == ".warning":
             state.warn(text)
         elif kind == ".print":
