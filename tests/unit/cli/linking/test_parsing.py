@@ -80,7 +80,7 @@ def test_spellings(words: str, expected: LinkOptions) -> None:
         ("-o", "option '-o' needs a value"),
         ("--start-group --start-group", "may not nest groups"),
         ("--end-group", "group ended before it began"),
-        ("-m elf32lriscv", "unrecognised emulation mode"),
+        ("-m elf64briscv", "unrecognised emulation mode"),
         ("--hash-style=md5", "invalid hash style"),
         ("-Ttext=zz", "is not a hexadecimal number"),
         ("-Ttext=-1", "is not in [0,"),
