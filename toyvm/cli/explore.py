@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ..base.errors import NotFoundError, UsageError
 from ..run_options import GROUPS, PROGRAMS, SHOWING, CommandOptions
 from .help_formatter import HelpFormatter
+from .run import library_path, without_library_folder
 from .run_parser import add_option
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ def main(argv: list[str]) -> int:
     found = explore(
         program,
         (sources[0], *args),
-        options,
+        without_library_folder(options),
         how=how,
         moments=moments,
         stdin=stdin,
@@ -138,13 +139,19 @@ def _built(sources: list[str], options: CommandOptions) -> Program | str:
 
     from ..build import build_program
 
-    return build_program([*map(Path, sources)], linkage=options.linkage, libs=options.libs, keep_history=True)
+    return build_program(
+        [*map(Path, sources)],
+        linkage=options.linkage,
+        libs=options.libs,
+        library_path=library_path(options),
+        keep_history=True,
+    )
 
 
 def _compared(program: Program, sources: list[Path], options: CommandOptions) -> Comparison | None:
     """The program linked both ways, if it can be, with its own options only (see `toyvm compare`)."""
-    if len(program.directives.linkages) < 2:
-        return None
+    if len(program.directives.linkages) < 2 or library_path(options):
+        return None  # the comparison links against the guest libraries alone
     from ..experiment import compare
 
     return compare(sources, libs=options.libs)

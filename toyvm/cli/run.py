@@ -99,7 +99,7 @@ def execute(
     if options.trace_range and "insn" not in options.trace:
         raise UsageError("--trace-range can be used with --trace=insn only")
     begun = starts(options)
-    options = _without_library_folder(options)
+    options = without_library_folder(options)
     name = os.path.basename(options.program)
     pictures: list[tuple[FrameWatcher | LayoutWatcher | TimelineWatcher, str, str]] = []
     if options.frames_picture is not None:
@@ -166,7 +166,7 @@ def _more_sources(options: CommandOptions) -> tuple[tuple[str, ...], tuple[str, 
     return words[:count], rest[1:] if rest[:1] == ("--",) else rest
 
 
-def _library_path(options: CommandOptions) -> tuple[str, ...]:
+def library_path(options: CommandOptions) -> tuple[str, ...]:
     """The folders of -L in which -l looks: DIR itself, and those of a system in DIR."""
     if options.sysroot is None or not options.libs:
         return ()
@@ -174,7 +174,7 @@ def _library_path(options: CommandOptions) -> tuple[str, ...]:
     return folder, os.path.join(folder, "lib"), os.path.join(folder, "usr/lib")
 
 
-def _without_library_folder(options: CommandOptions) -> CommandOptions:
+def without_library_folder(options: CommandOptions) -> CommandOptions:
     """The options of the run: a folder of -L that only has libraries for -l is no root directory for the guest."""
     if options.sysroot is None or not options.libs or not options.program.endswith(SOURCES):
         return options
@@ -200,7 +200,7 @@ def _program(options: CommandOptions, path: str, more: tuple[str, ...] = ()) -> 
             [Path(path), *map(Path, (*more, *options.with_))],
             linkage=options.linkage,
             libs=options.libs,
-            library_path=_library_path(options),
+            library_path=library_path(options),
         )
     except DiagnosticsError as error:
         error.exit_code = NOT_BUILT
