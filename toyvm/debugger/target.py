@@ -64,7 +64,7 @@ class StopKind(Enum):
     THREAD_STARTED = "thread started"  # `other` is the new thread's tid
     THREAD_EXITED = "thread exited"
     EXECUTED = "executed"  # execve: `path` is the new program, whose first instruction is next
-    LIBRARIES = "libraries"  # the set of loaded libraries of the process changed
+    LIBRARIES = "libraries"  # toyvm's loader changed the set of loaded libraries of the process
     SYSCALL_ENTRY = "syscall entry"  # `number` is the call's
     SYSCALL_RETURN = "syscall return"
     FAULT = "fault"  # a page fault was handled: `address`
