@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -53,6 +54,22 @@ def test_the_same_fault_among_those_of_its_process(explain: Explain) -> None:
         _, text, _ = explain("fault", str(number), "--pid", "101", "--json", COW)
         numbers.append(json.loads(text)["address"]) if text else None
     assert fault["address"] in numbers
+
+
+def test_the_kernel_repeats_its_own_accesses(explain: Explain, tmp_path: Path) -> None:
+    _, text, _ = explain("fault", "2", "--dynamic", INTERPOSE)  # the stack of the new program
+    assert "by          the kernel, for a system call, execve or the loader" in text
+    assert "then        the kernel makes the access again" in text
+    source = tmp_path / "random.s"
+    source.write_text(
+        ".bss\n.balign 4096\nbuffer: .space 8192\n.text\n.globl main\n"
+        "main: la a0, buffer\nli a1, 8\nli a2, 0\nli a7, 278\necall\nli a0, 0\nret\n"
+    )
+    _, text, _ = explain("page", "buffer", str(source))
+    number = text.partition("fault ")[2].partition(":")[0]
+    _, text, _ = explain("fault", number, str(source))
+    assert "instruction ecall" in text
+    assert "then        the kernel makes the access again" in text
 
 
 def test_a_page_and_its_frame_and_its_process(explain: Explain) -> None:

@@ -34,7 +34,8 @@ function faultSteps(moment, machine) {
   if (FAILED.includes(f.what)) return [...steps, ["refused", RESOLVED[f.what]]];
   steps.push(kind === "copy" ? copyStep(f) : ["frame", f.frame === null ? "none" : frameChip(f.frame), ` ${RESOLVED[f.what] ?? ""}`]);
   steps.push(["PTE after", pteBoxes(after, before), after && !isSwapped(after) ? [" frame ", frameChip(frameOf(after))] : null]);
-  if (f.pc) steps.push(["again", el("code", {}, f.code || hex(f.pc)), " runs again, and succeeds"]);
+  if (f.pc && f.code === "ecall") steps.push(["again", "the kernel repeats its access, and succeeds"]);
+  else if (f.pc) steps.push(["again", el("code", {}, f.code || hex(f.pc)), " runs again, and succeeds"]);
   return steps;
 }
 

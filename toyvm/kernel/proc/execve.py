@@ -278,7 +278,6 @@ def build_stack(
     auxv = _auxv(kernel, image, random, at, loader.bias if loader is not None else 0)
     words = [len(argv), *pointers, *auxv]
     sp = (random - 8 * len(words)) & ~15
-    mm.context.pc = image.entry
     mm.write(strings, block)
     mm.write(random, kernel.random_bytes(16))
     mm.write(sp, struct.pack(f"<{len(words)}Q", *words))

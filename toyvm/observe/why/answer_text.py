@@ -208,9 +208,10 @@ def _cost(answer: FaultAnswer) -> str:
 
 
 def _afterwards(answer: FaultAnswer) -> str:
+    by_kernel = not answer.pc or answer.instruction == "ecall"
     if answer.kind in BAD:
-        return BAD[answer.kind] if answer.pc else "the kernel gets EFAULT"
-    return "the instruction is executed again" if answer.pc else "the kernel makes the access again"
+        return BAD[answer.kind] if not by_kernel else "the kernel gets EFAULT"
+    return "the kernel makes the access again" if by_kernel else "the instruction is executed again"
 
 
 def _count(number: int, noun: str) -> str:
