@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from .base import notebook
 from .base.diagnostics import did_you_mean
-from .base.errors import NotFoundError, ToyvmError, UsageError
+from .base.errors import ToyvmError, UnknownNameError, UsageError
 from .base.light_types import Any
 from .base.record import Record
 from .base.rows import Rows
@@ -98,7 +98,7 @@ def _symbol(program: Program, subject: str) -> Found:
     try:
         found = history.explain(subject)
     except ToyvmError as error:
-        raise NotFoundError(f"{error}. {did_you_mean(subject, history.names())}".rstrip()) from None
+        raise UnknownNameError(f"{error}. {did_you_mean(subject, history.names())}".rstrip()) from None
     return [found], symbol_text(found)
 
 
@@ -120,6 +120,9 @@ KINDS: dict[str, Callable[[Program, str], Found]] = {
 }
 
 
+_OF_A_RUN = ("lookup", "got", "fault", "page", "frame", "process")
+
+
 def explain(program: Program, kind: str, subject: str) -> Explanation:
     """Explain something in a program whose link has kept its history.
 
@@ -127,6 +130,8 @@ def explain(program: Program, kind: str, subject: str) -> Explanation:
     """
     if kind not in KINDS:
         hint = did_you_mean(kind, KINDS)
+        if kind in _OF_A_RUN:
+            hint = f"'{kind}' is asked of a run, by the command `toyvm explain {kind}`"
         raise UsageError(f"explain: '{kind}': expected one of {', '.join(KINDS)}; {hint}".removesuffix("; "))
     if program.link.history is None:
         raise UsageError(f"explain: the link of {program.name} has kept no history: use toyvm.link")

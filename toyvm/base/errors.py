@@ -59,6 +59,12 @@ class NotFoundError(ToyvmError):
     exit_code = 127
 
 
+class UnknownNameError(NotFoundError):
+    """A symbol, section, address or place that a program does not have (exit 1: its files are there)."""
+
+    exit_code = 1
+
+
 class LoadError(ToyvmError):
     """The dynamic loader cannot find a library or a symbol (exit 127); the message is glibc's."""
 

@@ -35,7 +35,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "sweep": ("sweep", "run programs with every combination of options, and make a table"),
     "explore": ("explore", "run a program, and make a page that shows the run moment by moment"),
     "quiz": ("quiz", "print homework: questions from real runs and links, with solutions"),
-    "explain": ("explain", "say why a relocation, a section or an address is what it is"),
+    "explain": ("explain", "say why a relocation, a symbol, an address, a page or a fault is what it is"),
     "diff": ("diff", "show what differs between two programs, libraries or objects, and why"),
     "ldd": ("ldd", "show which shared libraries a program would load"),
     "objdump": ("binutils.objdump", "disassemble an object, and show its sections, symbols and relocations"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from itertools import chain
 
 from ..base.errors import UsageError
 from ..base.light_types import TYPE_CHECKING
@@ -11,7 +12,6 @@ from ..run_options import CommandOptions
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator
 
     from ..debugger.target import Target
 
@@ -75,20 +75,20 @@ def main(argv: list[str]) -> int:
     from . import run_parser
 
     options = run_parser.parse(DebugOptions, parser(), argv)
-    lines = list(_first_lines(options))
+    scripts = [_script(path) for path in options.script]
     screen = not (options.batch or options.plain) and sys.stdin.isatty() and sys.stdout.isatty()
     if screen and not _has_textual():
         print("toyvm debug: without the library textual (toyvm[debug]) there is no screen", file=sys.stderr)
         screen = False
     target = _target(options, screen)
     try:
-        return _debug(options, target, lines, screen)
+        return _debug(options, target, scripts, screen)
     finally:
         target.close()
 
 
-def _debug(options: DebugOptions, target: Target, lines: list[str], screen: bool) -> int:
-    from ..debugger.terminal.commands import Commands
+def _debug(options: DebugOptions, target: Target, scripts: list[list[str]], screen: bool) -> int:
+    from ..debugger.terminal.commands import Commands, QuitRequest
     from ..debugger.terminal.line_mode import converse, run_lines
     from ..debugger.terminal.session import Session
 
@@ -96,11 +96,16 @@ def _debug(options: DebugOptions, target: Target, lines: list[str], screen: bool
     if screen:
         from ..debugger.terminal.screen import show_screen
 
-        show_screen(commands, lines)
+        show_screen(commands, [*chain(*scripts), *options.commands])
         return 0
-    done = run_lines(commands, lines, echo=False)
+    failed = False
+    try:  # as in gdb, a failure ends its script, but not the commands of -ex that follow
+        for lines in (*scripts, *([command] for command in options.commands)):
+            failed |= not run_lines(commands, lines, echo=False)
+    except QuitRequest:
+        return int(failed)
     if options.batch:
-        return 0 if done else 1
+        return int(failed)
     converse(commands)
     return 0
 
@@ -119,14 +124,12 @@ def _target(options: DebugOptions, screen: bool) -> Target:
     return Timeline(starts(options), options, stdout=out, stderr=err)
 
 
-def _first_lines(options: DebugOptions) -> Iterator[str]:
-    for path in options.script:
-        try:
-            with open(path, encoding="utf-8") as file:
-                yield from (line.rstrip("\n") for line in file if line.strip())
-        except (OSError, UnicodeDecodeError) as error:
-            raise UsageError(f"{path}: {getattr(error, 'strerror', None) or 'not UTF-8 text'}") from None
-    yield from options.commands
+def _script(path: str) -> list[str]:
+    try:
+        with open(path, encoding="utf-8") as file:
+            return [line.rstrip("\n") for line in file if line.strip()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: {getattr(error, 'strerror', None) or 'not UTF-8 text'}") from None
 
 
 def _has_textual() -> bool:

@@ -54,7 +54,11 @@ def main(argv: list[str]) -> int:
     if argv and argv[0] in KINDS:
         status: int = _module(argv[0]).main(argv[1:])
         return status
-    if not argv or argv[0].startswith("-"):
+    if not argv:
+        print("usage: toyvm explain KIND ...", file=sys.stderr)
+        print(f"The kinds are {', '.join(KINDS)} (see --help).", file=sys.stderr)
+        return 2
+    if argv[0].startswith("-"):
         parser().parse_args(argv)
         return 0
     from ..base.diagnostics import did_you_mean

@@ -80,6 +80,7 @@ def main(argv: list[str]) -> int:
 
     from ..base.resources import write_atomically
     from ..explore.explore import explore
+    from ..guestfs import with_sysroot
 
     program = _built(sources, options)
     name = os.path.splitext(os.path.basename(sources[0]))[0]
@@ -92,7 +93,7 @@ def main(argv: list[str]) -> int:
     found = explore(
         program,
         (sources[0], *args),
-        without_library_folder(options),
+        with_sysroot([program], without_library_folder(options)),
         how=how,
         moments=moments,
         stdin=stdin,

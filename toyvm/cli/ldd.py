@@ -73,12 +73,13 @@ def _examine(options: argparse.Namespace, path: Path) -> dict[str, Any]:
 
 def _tree(options: argparse.Namespace, path: Path) -> tuple[Vfs, str]:
     """The file system of a run of `path`, and its guest path."""
-    from ..guestfs import add_program, sandbox
+    from ..guestfs import add_program, sandbox, with_sysroot
 
+    sysroot = with_sysroot([path], RunOptions(sysroot=options.sysroot)).sysroot
     vfs = sandbox(
         Path(options.root) if options.root else None,
         writable=False,
-        sysroot=Path(options.sysroot) if options.sysroot else None,
+        sysroot=Path(sysroot) if sysroot else None,
         libraries=True,
         memfs_bytes=_MEMFS_BYTES,
     )

@@ -46,7 +46,8 @@ def parser(
     add_color(p)
     p.add_argument("program", metavar=kind.rows["program"].metavar, help=kind.rows["program"].help)
     args = kind.rows["args"]
-    p.add_argument("args", nargs=argparse.REMAINDER, metavar=args.metavar, help=args.help)
+    rest = p.add_argument("args", nargs=argparse.REMAINDER, metavar=args.metavar, help=args.help)
+    rest.required = False  # or messages would ask for it (Python before 3.13)
     return p
 
 

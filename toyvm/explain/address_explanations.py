@@ -7,7 +7,7 @@ part of the answer that needs none.
 from __future__ import annotations
 
 from toyvm.base.diagnostics import did_you_mean
-from toyvm.base.errors import ElfError, NotFoundError, UsageError
+from toyvm.base.errors import ElfError, UnknownNameError, UsageError
 from toyvm.base.record import Record
 from toyvm.elf import constants as c
 from toyvm.elf.dwarf import LineTable
@@ -48,7 +48,7 @@ class AddressExplanation(Record):
 
 
 def parse_address(text: str, elf: ElfFile) -> int:
-    """An address in any base of Python, or SYMBOL[+OFFSET]. Raises UsageError or NotFoundError."""
+    """An address in any base of Python, or SYMBOL[+OFFSET]. Raises UsageError or UnknownNameError."""
     try:
         address = int(text, 0)
     except ValueError:
@@ -61,7 +61,7 @@ def parse_address(text: str, elf: ElfFile) -> int:
     table = elf.symbols(".symtab") or elf.symbols(".dynsym")
     names = table.names if table else []
     if table is None or name not in names:
-        raise NotFoundError(
+        raise UnknownNameError(
             f"{elf.name}: no symbol {name}. {did_you_mean(name, filter(None, names))}".rstrip()
         )
     try:
@@ -79,7 +79,7 @@ def explain_address(elf: ElfFile, address: int, link: LinkResult | None = None) 
     )
     section = _section(elf, address)
     if segment is None and section is None:
-        raise NotFoundError(f"{elf.name}: {address:#x} is in no segment{_neighbours(elf, address)}")
+        raise UnknownNameError(f"{elf.name}: {address:#x} is in no segment{_neighbours(elf, address)}")
     offset = -1
     if segment is not None and address < segment.vaddr + segment.filesz:
         offset = segment.offset + address - segment.vaddr
@@ -87,7 +87,11 @@ def explain_address(elf: ElfFile, address: int, link: LinkResult | None = None) 
     if offset >= 0:
         data = elf.data[offset : offset + 4]
     code = section is not None and bool(section.header.flags & c.SHF_EXECINSTR)
-    text = next((each for each in disassemble(data, address)), None) if code and data else None
+    text, start = None, address
+    if code and data:
+        start = _instruction_start(elf, address, offset)
+        at = offset + start - address
+        text = next(iter(disassemble(elf.data[at : at + 4], start)), None)
     made = _made(link, address) if link is not None and link.history is not None else ("", "", "", ())
     return AddressExplanation(
         address=address,
@@ -103,7 +107,8 @@ def explain_address(elf: ElfFile, address: int, link: LinkResult | None = None) 
         file_offset=offset,
         page=address >> 12,
         data=text.raw if text else data,
-        instruction=text.text if text else "",
+        instruction=(text.text if text else "")
+        + (f", from {start:#x} on" if text and start < address else ""),
         relocations=made[3],
     )
 
@@ -122,10 +127,15 @@ def _section(elf: ElfFile, address: int) -> ElfSection | None:
 
 
 def _symbol(elf: ElfFile, address: int) -> str:
-    """The smallest symbol that has the address, or the nearest label before it in its section."""
+    name, distance = _nearest_symbol(elf, address)
+    return name + (f"+{distance:#x}" if distance else "")
+
+
+def _nearest_symbol(elf: ElfFile, address: int) -> tuple[str, int]:
+    """The smallest symbol that has the address, or the nearest label before it in its section, and how far it is."""
     table = elf.symbols(".symtab") or elf.symbols(".dynsym")
     if table is None:
-        return ""
+        return "", 0
     best: tuple[bool, int, str] | None = None
     home = _section(elf, address)
     for name, row in zip(table.names, table.array.tolist(), strict=True):
@@ -149,9 +159,18 @@ def _symbol(elf: ElfFile, address: int) -> str:
             continue
         key = (not inside, address - value, name)
         best = min(best, key) if best else key
-    if best is None:
-        return ""
-    return best[2] + (f"+{best[1]:#x}" if best[1] else "")
+    return (best[2], best[1]) if best else ("", 0)
+
+
+def _instruction_start(elf: ElfFile, address: int, offset: int) -> int:
+    """Where the instruction begins that has a byte at `address`: the code is read from its symbol on."""
+    start = address - min(_nearest_symbol(elf, address)[1], offset)
+    while True:
+        low = elf.data[offset + start - address]
+        after = start + (4 if low & 3 == 3 else 2)
+        if after > address:
+            return start
+        start = after
 
 
 def _source(elf: ElfFile, address: int) -> str:

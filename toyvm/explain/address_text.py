@@ -16,7 +16,8 @@ _PARTS_SHOWN = 40
 def address_text(found: AddressExplanation) -> str:
     """The chain from the source line to the byte in the file."""
     lines = [f"{found.address:#x}" + (f"  {found.symbol}" if found.symbol else "")]
-    lines += _labelled("source", found.source or "not known: no line information (as -g, gcc -g)")
+    if found.source or found.instruction:  # data has no lines
+        lines += _labelled("source", found.source or "not known: no line information (as -g, gcc -g)")
     if found.instruction:
         lines += _labelled("instruction", f"{found.data.hex(' ')}  {found.instruction}")
     elif found.data:

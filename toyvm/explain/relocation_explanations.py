@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 
-from toyvm.base.errors import NotFoundError
+from toyvm.base.errors import UnknownNameError
 from toyvm.base.record import replace
 from toyvm.elf.constants import SHF_EXECINSTR
 from toyvm.linker.link_result import LinkResult
@@ -137,7 +137,7 @@ def explain_relocation(
 ) -> tuple[RelocationExplanation, ...]:
     """The relocations at `offset` of a section of an object, in the object's order; several may be at one place.
 
-    `object` is a name as messages have it, or its last part: `main.o`, `libc.a(puts.o)`, `puts.o`. Raises NotFoundError if
+    `object` is a name as messages have it, or its last part: `main.o`, `libc.a(puts.o)`, `puts.o`. Raises UnknownNameError if
     nothing is there, ValueError if the link has kept no history.
     """
     explainer = RelocationExplainer(link)
@@ -149,7 +149,7 @@ def explain_relocation(
         for row in explainer.rows_at(sid, offset, offset + 1)
     ]
     if not rows:
-        raise NotFoundError(f"{object}:{section}+{offset:#x}: no relocation is there")
+        raise UnknownNameError(f"{object}:{section}+{offset:#x}: no relocation is there")
     return tuple(explainer.explain(row) for row in rows)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from toyvm.base.diagnostics import did_you_mean
-from toyvm.base.errors import NotFoundError, UsageError
+from toyvm.base.errors import UnknownNameError, UsageError
 from toyvm.base.record import Record
 from toyvm.elf.constants import STT_SECTION
 
@@ -47,16 +47,16 @@ def parse_place(text: str) -> PlaceName:
 
 
 def rows_of(explainer: RelocationExplainer, place: PlaceName) -> list[int]:
-    """The relocations at a place. Raises NotFoundError, with a suggestion where there is one."""
+    """The relocations at a place. Raises UnknownNameError, with a suggestion where there is one."""
     index = explainer.index
     files = index.find_object(place.file)
     if not files:
         names = [short_name(name) for name in index.object_names]
         hint = did_you_mean(place.file, names) or f"the link has {', '.join(names[:8])}"
-        raise NotFoundError(f"{place.file}: no object of the link has this name; {hint}")
+        raise UnknownNameError(f"{place.file}: no object of the link has this name; {hint}")
     rows = [row for file in files for row in _in_file(explainer, file, place)]
     if not rows:
-        raise NotFoundError(f"{place}: no relocation is there{_nearest(explainer, files, place)}")
+        raise UnknownNameError(f"{place}: no relocation is there{_nearest(explainer, files, place)}")
     return rows
 
 
@@ -75,7 +75,9 @@ def _in_file(explainer: RelocationExplainer, file: int, place: PlaceName) -> lis
     ranges = _functions(explainer, file).get(place.name)
     if ranges is None:
         hint = did_you_mean(place.name, [*_functions(explainer, file), *_sections(explainer, file)])
-        raise NotFoundError(f"{place}: {place.file} has no section or function {place.name}. {hint}".rstrip())
+        raise UnknownNameError(
+            f"{place}: {place.file} has no section or function {place.name}. {hint}".rstrip()
+        )
     sid, start, end = ranges
     if place.offset >= 0:
         return explainer.rows_at(sid, start + low, start + low + 1)

@@ -8,7 +8,7 @@ import numpy as np
 
 from toyvm.base.bits import align_up
 from toyvm.base.diagnostics import did_you_mean
-from toyvm.base.errors import NotFoundError
+from toyvm.base.errors import UnknownNameError
 from toyvm.elf.constants import SHF_ALLOC, SHT_NOBITS
 from toyvm.linker.image_layout import LoadSegment, OutputSection
 from toyvm.linker.link_result import LinkResult
@@ -41,7 +41,7 @@ class SectionExplainer:
     def find(self, name: str) -> tuple[list[int], list[OutputSection]]:
         """(input sections, output sections) called `name`, or `OBJECT:NAME` for those of an object.
 
-        Raises NotFoundError, with a suggestion.
+        Raises UnknownNameError, with a suggestion.
         """
         names, outputs = self.index.read.sections.name, self.layout.outputs
         file, colon, section = name.rpartition(":")
@@ -58,7 +58,9 @@ class SectionExplainer:
         if not sids and not found:
             known = [*dict.fromkeys([*(o.name for o in outputs), *filter(None, names)])]
             hint = did_you_mean(section, known)
-            raise NotFoundError(f"{name}: neither an input has this section nor the output. {hint}".rstrip())
+            raise UnknownNameError(
+                f"{name}: neither an input has this section nor the output. {hint}".rstrip()
+            )
         return sids, found
 
     # --- an input section ---

@@ -47,7 +47,10 @@ class SymbolHistory:
         symbol = self.resolution.table.get(name)
         if symbol is None:
             files = list(self.locals(name))
-            where = f"'{name}' is a local symbol of {', '.join(files)}, and no other input mentions it"
+            where = (
+                f"'{name}' is a local symbol of {', '.join(files)}, and no other input mentions it "
+                f"(`toyvm explain address {name}` says where it is)"
+            )
             raise ToyvmError(where if files else f"no input mentions the symbol '{name}'")
         return _Explainer(self, symbol).explanation()
 

@@ -30,6 +30,57 @@ def test_a_jump_into_data_is_not_named_as_a_function(
 
 
 @pytest.mark.parametrize(
+    ("words", "status", "message"),
+    [
+        (["explain"], 2, "The kinds are reloc, section, address"),
+        (["explain", "address", "mian", "p.s"], 1, "did you mean 'main'?"),
+        (["explain", "reloc", "p.s:99"], 1, "no relocation is there"),
+        (["explain", "section", ".nothing", "p.s"], 1, "neither an input has this section nor the output"),
+        (["explain", "section", ".text"], 2, "no input files"),
+        (["explain", "reloc", "missing.s:main"], 127, "missing.s: No such file or directory"),
+        (["explain", "symbol", "number", "p.s"], 1, "`toyvm explain address number` says where it is"),
+        (["run"], 2, "the following arguments are required: PROGRAM\n"),
+        (["explain", "reloc"], 2, "the following arguments are required: PLACE\n"),
+    ],
+)
+def test_what_a_question_lacks(
+    words: list[str], status: int, message: str, capfd: pytest.CaptureFixture[str], tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    Path("p.s").write_text(".globl main\nmain: call puts\nret\n.data\nnumber: .dword 1\n")
+    try:
+        assert main(words) == status
+    except SystemExit as leaving:
+        assert leaving.code == status
+    assert message in capfd.readouterr().err
+
+
+def test_an_address_in_the_middle_of_an_instruction_and_one_of_data(
+    capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    path = tmp_path / "p.s"
+    path.write_text(".globl main\nmain: nop\nlui a0, 0x12345\nret\n.data\nnumber: .dword 1\n")
+    assert main(["explain", "address", "main+4", str(path)]) == 0
+    start = int(capfd.readouterr().out.split()[0], 16) - 2  # behind the c.nop
+    assert main(["explain", "address", "main+4", str(path)]) == 0
+    assert f"37 55 34 12  lui a0,0x12345, from {start:#x} on" in capfd.readouterr().out
+    assert main(["explain", "address", "number", str(path)]) == 0
+    assert "line information" not in capfd.readouterr().out
+
+
+def test_a_failure_does_not_end_the_commands_of_debug(
+    capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    path = tmp_path / "p.s"
+    path.write_text(".globl main\nmain: ret\n")
+    words = ["-ex", "nonsense", "-ex", "print 6*7", "-ex", "quit", "-ex", "print 8"]
+    assert main(["debug", "--batch", *words, str(path)]) == 1
+    out, err = capfd.readouterr()
+    assert (out, err) == ("= 42\n", 'Undefined command: "nonsense". Try "help".\n')
+
+
+@pytest.mark.parametrize(
     ("text", "last"),
     [
         (".globl main\nmain: li a0, 0\n", "c.li a0, 0' (p.s:2)"),

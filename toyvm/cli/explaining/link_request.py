@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ...base.errors import LinkError, NotFoundError, UsageError
+from ...base.errors import LinkError, NotFoundError, ToyvmError, UsageError
 from ...base.record import replace
 from ...base.sample_directives import LINKAGES
 from ..help_formatter import CommandParser, HelpFormatter
@@ -42,7 +42,11 @@ WHAT = {"reloc": "PLACE", "section": "NAME", "address": "ADDR", "symbol": "NAME"
 def add_link_options(p: argparse.ArgumentParser) -> None:
     """Add the files and options of the link, and --json."""
     p.add_argument(
-        "files", nargs="*", metavar="FILE", help="sources (.s), objects and archives of the program"
+        "files",
+        nargs="*",
+        default=[],
+        metavar="FILE",
+        help="sources (.s), objects and archives of the program",
     )
     p.add_argument(
         "-l", dest="libs", action="append", default=[], metavar="LIB",
@@ -101,7 +105,7 @@ def linked(
     if first and os.path.exists(first) and not _is_among(first, names):
         names.insert(0, first)
     if not names:
-        raise NotFoundError(f"{first}: No such file or directory" if first else "no input files")
+        raise _missing(first)
     from ...build import build_program
 
     for name in names:
@@ -129,6 +133,10 @@ def _require_unlinked(name: str) -> None:
         )
 
 
+def _missing(first: str) -> ToyvmError:
+    return NotFoundError(f"{first}: No such file or directory") if first else UsageError("no input files")
+
+
 def _is_among(name: str, names: Sequence[str]) -> bool:
     return any(os.path.realpath(name) == os.path.realpath(other) for other in names)
 
@@ -142,7 +150,7 @@ def _as_ld(names: list[str], words: list[str], first: str, forgiving: bool) -> L
     if first and os.path.exists(first) and not _is_among(first, [each.path for each in inputs if each.path]):
         inputs.insert(0, replace(state.modes, path=first))
     if not inputs:
-        raise NotFoundError(f"{first}: No such file or directory" if first else "no input files")
+        raise _missing(first)
     options = link_options(state)
     if options.kind == "relocatable":
         raise UsageError("-r joins objects and applies no relocation: there is nothing to explain")

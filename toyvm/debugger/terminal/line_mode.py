@@ -14,7 +14,7 @@ PROMPT = "(toyvm) "
 def run_lines(commands: Commands, lines: Iterable[str], *, echo: bool) -> bool:
     """Carry out commands. Returns whether all succeeded; the first failure ends a script, as in gdb.
 
-    With `echo`, each command is printed behind the prompt.
+    With `echo`, each command is printed behind the prompt. Raises QuitRequest.
     """
     for line in lines:
         if echo:
@@ -22,8 +22,6 @@ def run_lines(commands: Commands, lines: Iterable[str], *, echo: bool) -> bool:
         try:
             for text in commands.execute(line):
                 print(text)
-        except QuitRequest:
-            return True
         except CommandError as error:
             print(error, file=sys.stderr)
             return False
