@@ -46,13 +46,21 @@ def main(argv: list[str]) -> int:
     if not options.recording:
         raise UsageError("-o FILE is missing: where to write the recording")
     options.check()
-    result = record(
-        run_command.starts(options),
-        options,
-        options.recording,
-        stdin=sys.stdin.buffer,
-        stdout=sys.stdout.buffer,
-        stderr=sys.stderr.buffer,
-    )
+    try:
+        result = record(
+            run_command.starts(options),
+            options,
+            options.recording,
+            stdin=sys.stdin.buffer,
+            stdout=sys.stdout.buffer,
+            stderr=sys.stderr.buffer,
+        )
+    except KeyboardInterrupt:
+        print(
+            f"toyvm record: interrupted: {options.recording} is not written "
+            "(--max-instructions ends a run that does not end by itself)",
+            file=sys.stderr,
+        )
+        raise
     run_command.report(options, result)
     return result.status

@@ -48,7 +48,7 @@ class AddressExplanation(Record):
 
 
 def parse_address(text: str, elf: ElfFile) -> int:
-    """An address in any base of Python, or SYMBOL[+OFFSET]. Raises UsageError or UnknownNameError."""
+    """An address in any base of Python, SYMBOL[+OFFSET] or FILE:LINE. Raises UsageError or UnknownNameError."""
     try:
         address = int(text, 0)
     except ValueError:
@@ -60,6 +60,12 @@ def parse_address(text: str, elf: ElfFile) -> int:
     name, plus, offset = text.partition("+")
     table = elf.symbols(".symtab") or elf.symbols(".dynsym")
     names = table.names if table else []
+    file, colon, line = text.rpartition(":")
+    if colon and line.isascii() and line.isdigit() and name not in names:
+        at = LineTable.from_elf(elf.data, elf.name).address_of(file, int(line))
+        if at is None:
+            raise UnknownNameError(f"{elf.name}: the line information has no code of {text}")
+        return at
     if table is None or name not in names:
         raise UnknownNameError(
             f"{elf.name}: no symbol {name}. {did_you_mean(name, filter(None, names))}".rstrip()

@@ -25,7 +25,7 @@ from .loader_state import Pending
 from .objects import thread_storage
 from .objects.dynamic_section import ADDRESS_SIZE, Table
 from .objects.link_map import LinkMap
-from .symbol_scope import COPY, PLT, Definition, Resolver
+from .symbol_scope import COPY, GLOBAL_POINTER, PLT, Definition, Resolver
 
 _WORD = struct.Struct("<Q")
 # The types that the loader applies, and the class of their symbol lookup (glibc: elf_machine_type_class).
@@ -140,7 +140,7 @@ class Relocator:
 
     def _set_global_pointer(self, obj: LinkMap) -> None:
         """Set gp to the program's __global_pointer$, if it has one (psABI)."""
-        found = self._resolver.bind_name(obj, b"__global_pointer$")
+        found = self._resolver.bind_name(obj, GLOBAL_POINTER, weak=True)
         if found is not None:
             self._guest.set_register("gp", found.address)
 

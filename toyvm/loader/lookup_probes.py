@@ -13,7 +13,7 @@ from ..base.light_types import TYPE_CHECKING
 from ..elf import constants as c
 from ..elf.hashes import GnuHash, gnu_hash, sysv_hash
 from .loader_events import Probe
-from .symbol_scope import COPY, Definition, defines, has_version
+from .symbol_scope import COPY, GLOBAL_POINTER, Definition, defines, has_version
 
 if TYPE_CHECKING:
     from ..elf.symbol import Sym
@@ -110,6 +110,8 @@ def rule(lookup: Lookup, made: Sequence[Probe]) -> str:
     """The rule by which the look-up ended as it did."""
     found = lookup.found
     if found is None:
+        if lookup.name == GLOBAL_POINTER:
+            return "nothing defines it: the loader leaves gp as it is"
         if lookup.weak:
             return "nothing defines it: a weak reference is 0"
         return "nothing defines it: an error"

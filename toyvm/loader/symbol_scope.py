@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .objects.dynamic_symbols import SymbolTable
     from .objects.version_table import Version
 
+GLOBAL_POINTER = b"__global_pointer$"
 PLT = 1
 """Class of references that the address of a PLT entry does not satisfy."""
 COPY = 2

@@ -39,6 +39,9 @@ def test_a_jump_into_data_is_not_named_as_a_function(
         (["explain", "section", ".text"], 2, "no input files"),
         (["explain", "reloc", "missing.s:main"], 127, "missing.s: No such file or directory"),
         (["explain", "symbol", "number", "p.s"], 1, "`toyvm explain address number` says where it is"),
+        (["explain", "address", "p.s:99", "p.s"], 1, "the line information has no code of p.s:99"),
+        (["explain", "reloc", "p.c:3"], 2, "compile it first"),
+        (["explain", "process", "100", "--pid", "101", "p.s"], 2, "the process is the first word"),
         (["run"], 2, "the following arguments are required: PROGRAM\n"),
         (["explain", "reloc"], 2, "the following arguments are required: PLACE\n"),
     ],
@@ -48,6 +51,7 @@ def test_what_a_question_lacks(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     monkeypatch.chdir(tmp_path)
+    Path("p.c").write_text("int main(void) { return 0; }\n")
     Path("p.s").write_text(".globl main\nmain: call puts\nret\n.data\nnumber: .dword 1\n")
     try:
         assert main(words) == status
@@ -65,6 +69,8 @@ def test_an_address_in_the_middle_of_an_instruction_and_one_of_data(
     start = int(capfd.readouterr().out.split()[0], 16) - 2  # behind the c.nop
     assert main(["explain", "address", "main+4", str(path)]) == 0
     assert f"37 55 34 12  lui a0,0x12345, from {start:#x} on" in capfd.readouterr().out
+    assert main(["explain", "address", "p.s:3", str(path)]) == 0
+    assert f"{start:#x}  main+0x2\n" in capfd.readouterr().out
     assert main(["explain", "address", "number", str(path)]) == 0
     assert "line information" not in capfd.readouterr().out
 

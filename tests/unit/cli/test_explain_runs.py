@@ -56,6 +56,12 @@ def test_the_same_fault_among_those_of_its_process(explain: Explain) -> None:
     assert fault["address"] in numbers
 
 
+def test_a_program_may_lack_a_global_pointer(explain: Explain) -> None:
+    status, text, _ = explain("lookup", "__global_pointer$", "--dynamic", INTERPOSE)
+    assert status == 0
+    assert "rule: nothing defines it: the loader leaves gp as it is" in text
+
+
 def test_the_kernel_repeats_its_own_accesses(explain: Explain, tmp_path: Path) -> None:
     _, text, _ = explain("fault", "2", "--dynamic", INTERPOSE)  # the stack of the new program
     assert "by          the kernel, for a system call, execve or the loader" in text

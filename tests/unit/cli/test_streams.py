@@ -91,10 +91,13 @@ def test_full_standard_output(source: Path) -> None:
     assert b"Traceback" not in done.stderr and b"Exception" not in done.stderr
 
 
-def test_interrupted_run(source: Path) -> None:
+@pytest.mark.parametrize("command", ["run", "record"])
+def test_interrupted_run(source: Path, command: str) -> None:
     source.write_text(ENDLESS)
+    recording = source.with_suffix(".tvr")
+    words = [command] if command == "run" else [command, "-o", str(recording)]
     run = subprocess.Popen(
-        [sys.executable, "-m", "toyvm", "run", str(source)],
+        [sys.executable, "-m", "toyvm", *words, str(source)],
         stderr=subprocess.PIPE,
         cwd=Path(__file__).parents[3],
     )
@@ -104,3 +107,5 @@ def test_interrupted_run(source: Path) -> None:
     _, told = run.communicate(timeout=20)
     assert run.returncode == 130
     assert b"Traceback" not in told
+    if command == "record":
+        assert not recording.exists() and f"{recording} is not written".encode() in told

@@ -23,7 +23,7 @@ def parser() -> argparse.ArgumentParser:
         "Explain an address: source line, object, archive, section, segment, offset in the file, symbol, relocations. A "
         "linked program does not say which objects it is made of; sources, or the link after `--`, do.",
     )
-    p.add_argument("address", metavar="ADDR", help="a number (0x10644), or SYMBOL+OFFSET")
+    p.add_argument("address", metavar="ADDR", help="a number (0x10644), SYMBOL+OFFSET, or FILE:LINE")
     link_request.add_link_options(p)
     return p
 

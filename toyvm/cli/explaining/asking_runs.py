@@ -56,7 +56,7 @@ def parser(kind: str, subject: str, description: str) -> argparse.ArgumentParser
         QuestionOptions,
         f"toyvm explain {kind}",
         f"{description} {note}",
-        f"{subject} [--pid PID] [--at N] [--json]",
+        f"{subject}{'' if subject == 'PID' else ' [--pid PID]'} [--at N] [--json]",
     )
     add_no_pager(p)
     return p

@@ -119,11 +119,15 @@ def linked(
 
 
 def _require_unlinked(name: str) -> None:
-    """Raise UsageError for a program, which does not say what it was made of."""
+    """Raise UsageError for a program, which does not say what it was made of, and for a source in C."""
     from ...build import read_file
     from ...elf.constants import ET_EXEC
     from ...elf.headers import is_elf, read_ehdr
 
+    if Path(name).suffix in (".c", ".cc", ".cpp"):
+        raise UsageError(
+            f"{name}: not assembly but C: compile it first (riscv64-linux-gnu-gcc -g -c), and name the object"
+        )
     if Path(name).suffix in (".s", ".S") or not os.path.isfile(name):
         return
     data = read_file(Path(name))

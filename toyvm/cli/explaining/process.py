@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
+from ...base.errors import UsageError
 from ...base.record import replace
 from . import asking_runs
 
@@ -35,6 +36,8 @@ def main(argv: list[str]) -> int:
     from ...observe.why.run_watchers import MomentWatcher
 
     text, options = asking_runs.read("process", SUBJECT, argv, parser())
+    if options.pid:
+        raise UsageError("process: the process is the first word; --pid is for the other kinds")
     options = replace(options, pid=asking_runs.number(text, "the number of a process, such as 100"))
 
     def ask(kernel: Kernel, process: Process, symbols: Symbolizer) -> ProcessAnswer:

@@ -48,7 +48,8 @@ def _address(session: Session, word: str) -> int:
         return int(word, 0) & (1 << 64) - 1
     except ValueError:
         raise UsageError(
-            f"'{word}' is no address: a number such as 0x10540, or a register such as $sp"
+            f"'{word}' is no address: a number such as 0x10540, or a register such as $sp "
+            '(for an expression: eval "monitor why %lu", &name)'
         ) from None
 
 
