@@ -24,7 +24,7 @@ def source(session: Session) -> list[Line]:
     """The source file around the selected frame's line."""
     place = session.source()
     if place is None:
-        return [Line("[no source line for this address]")]
+        return [Line("[no source line for this address: the panel Code has its instructions]")]
     lines = session.sources.lines(place.file)
     if not lines:
         return [Line(f"[{place.file}: no such file]"), Line(f"line {place.line}", "here")]
