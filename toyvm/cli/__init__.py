@@ -24,7 +24,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("run", "run a program: an ELF image, or .s and .o files, which are built first"),
     "debug": ("debug", "debug a program in the terminal, forwards and backwards"),
     "record": ("record", "run a program and keep what is needed to repeat the run elsewhere"),
-    "replay": ("replay", "repeat a recorded run, and say whether it was the same"),
+    "replay": ("replay", "repeat a recorded run, and say where it differs, if it does"),
     "compare": ("compare", "build the same sources statically and dynamically, and compare the two"),
     "grade": ("grade", "build, run and check submissions as an assignment says, and write reports"),
     "gdbserver": ("gdbserver", "run a program under gdb, forwards and backwards"),

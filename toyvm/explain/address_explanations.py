@@ -170,7 +170,7 @@ def _nearest_symbol(elf: ElfFile, address: int) -> tuple[str, int]:
 
 def _instruction_start(elf: ElfFile, address: int, offset: int) -> int:
     """Where the instruction begins that has a byte at `address`: the code is read from its symbol on."""
-    start = address - min(_nearest_symbol(elf, address)[1], offset)
+    start = address - min(_nearest_symbol(elf, address)[1] or address & 1, offset)
     while True:
         low = elf.data[offset + start - address]
         after = start + (4 if low & 3 == 3 else 2)

@@ -86,6 +86,22 @@ def test_a_failure_does_not_end_the_commands_of_debug(
     assert (out, err) == ("= 42\n", 'Undefined command: "nonsense". Try "help".\n')
 
 
+def test_a_program_without_symbols_starts_at_its_first_instruction(
+    capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    source, path = tmp_path / "p.s", tmp_path / "p"
+    source.write_text(".globl _start\n_start: lui a0, 0x12345\nli a7, 93\necall\n")
+    assert main(["as", str(source), "-o", str(tmp_path / "p.o")]) == 0
+    assert main(["ld", "-s", str(tmp_path / "p.o"), "-o", str(path)]) == 0
+    assert main(["debug", "--batch", "-ex", "start", str(path)]) == 0
+    out = capfd.readouterr().out
+    assert out.startswith("No symbol main: the run stands at its first instruction.\n")
+    assert "=> 0x" in out and "lui a0, 0x12345" in out and "history" not in out
+    pc = int(out.splitlines()[-1].split()[1].strip(":"), 16)
+    assert main(["explain", "address", hex(pc + 1), str(path)]) == 0
+    assert f"lui a0,0x12345, from {pc:#x} on" in capfd.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("text", "last"),
     [

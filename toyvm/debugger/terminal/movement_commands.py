@@ -157,7 +157,7 @@ class MovementCommands:
         try:
             main = self.session.place("main")
         except CommandError:
-            return self._move(lambda: self.session.target.last_stop)
+            return ["No symbol main: the run stands at its first instruction.", *self.session.where()]
         return self._move(lambda: self.session.motion.to(self.session.pid, main, _FORWARD))
 
     def run(self, rest: str) -> list[str]:
