@@ -10,6 +10,10 @@ from collections.abc import Iterable
 
 from toyvm.base.record import Record
 
+_CONTROLS = {code: f"^{chr(code ^ 0x40)}" for code in (*range(0x20), 0x7F) if chr(code) not in "\t\n"} | {
+    code: f"\\x{code:02x}" for code in range(0x80, 0xA0)
+}
+
 
 class Span(Record):
     """A part of a source line. `line` and `column` count from 1; `text` is the whole line or ""."""
@@ -60,6 +64,14 @@ def _escaped(character: str) -> str:
     if "\udc80" <= character <= "\udcff":
         return f"\\x{ord(character) - 0xDC00:02x}"
     return character.encode("unicode_escape", "surrogatepass").decode("ascii")
+
+
+def without_controls(text: str) -> str:
+    """`text` with control characters except tab and newline as GNU's tools write them: ^[ for escape, ^? for delete.
+
+    Those above 0x7f, which some terminals obey too, are \\x9b.
+    """
+    return text.translate(_CONTROLS)
 
 
 def _printable_lines(text: str) -> str:

@@ -12,9 +12,12 @@ import os
 import sys
 from importlib import import_module
 
-from ..base.light_types import NoReturn
+from ..base.light_types import TYPE_CHECKING, NoReturn
 from ..base.resources import cache_path
 from .start_code import FOLDER, LIMIT, install
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 # command -> (module, summary), in the order in which a program passes through them
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -56,6 +59,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
 
 # commands with long output, which a pager shows on a terminal
 PAGED = frozenset(("diff", "explain", "locality", "nm", "objdump", "quiz", "readelf"))
+# commands that print names from files, and neither a guest's output nor colours nor progress
+LISTINGS = frozenset(
+    ("addr2line", "ar", "diff", "explain", "ldd", "nm", "objcopy", "objdump", "readelf", "size", "strip")
+)
 
 
 def usage() -> str:
@@ -180,21 +187,26 @@ def guarded(name: str, argv: list[str]) -> int:
     """Run command `name`. A ToyvmError becomes a message on stderr and an exit code."""
     from ..base.errors import DiagnosticsError, ToyvmError
 
-    command = import_module(f".{COMMANDS[name][0]}", __name__)
+    run: Callable[[list[str]], int] = import_module(f".{COMMANDS[name][0]}", __name__).main
     try:
-        if name in PAGED and sys.stdout.isatty():
-            from .terminal.pager import paged
+        if name in LISTINGS:
+            from .terminal.control_characters import shown
 
-            return paged(command.main, argv)
-        status: int = command.main(argv)
-        return status
-    except DiagnosticsError as error:
-        from .terminal.color import painted
-
-        print(painted(str(error), sys.stderr), file=sys.stderr)
-        return error.exit_code
+            with shown():
+                return _run(name, run, argv)
+        return _run(name, run, argv)
     except ToyvmError as error:
+        from ..base.diagnostics import without_controls
         from .terminal.color import painted
 
-        print(painted(f"toyvm {name}: {error}", sys.stderr), file=sys.stderr)
+        text = str(error) if isinstance(error, DiagnosticsError) else f"toyvm {name}: {error}"
+        print(painted(without_controls(text), sys.stderr), file=sys.stderr)
         return error.exit_code
+
+
+def _run(name: str, command: Callable[[list[str]], int], argv: list[str]) -> int:
+    if name in PAGED and sys.stdout.isatty():
+        from .terminal.pager import paged
+
+        return paged(command, argv)
+    return command(argv)

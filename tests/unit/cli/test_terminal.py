@@ -149,3 +149,18 @@ def test_progress_shows_after_a_second_and_leaves_nothing(monkeypatch: pytest.Mo
     with ProgressLine() as progress:
         progress("assembling")
     assert short.getvalue() == ""
+
+
+def test_names_cannot_control_the_terminal(tmp_path: Path) -> None:
+    source = tmp_path / "a.s"
+    source.write_text('.globl _start\n_start: nop # \x1b]0;title\x07\n.globl "x_y"\n"x_y": nop\n')
+    assert run("as", "a.s", "-o", "a.o", cwd=tmp_path)[0] == 0
+    evil = tmp_path / "\x1b[2J.o"
+    evil.write_bytes((tmp_path / "a.o").read_bytes().replace(b"x_y", b"x\x1by"))
+    for words in (["nm"], ["readelf", "-s"], ["objdump", "-d"], ["diff", "--no-pager", "a.o"]):
+        _, text = run(*words, evil.name, cwd=tmp_path)
+        assert "\x1b" not in text and "x^[y" in text, words
+    status, text = run("size", "\x1b[3J", cwd=tmp_path, NO_COLOR="1")
+    assert (status, "\x1b" in text, "^[[3J" in text) == (1, False, True)
+    _, text = run("debug", "--batch", "-ex", "list", "-ex", "nonsense \x1b[2J", "a.s", cwd=tmp_path)
+    assert "# ^[]0;title^G" in text and "\x1b" not in text

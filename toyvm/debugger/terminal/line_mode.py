@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable
 
+from toyvm.base.diagnostics import without_controls
+
 from .commands import Commands, QuitRequest
 from .session import CommandError
 
@@ -21,9 +23,9 @@ def run_lines(commands: Commands, lines: Iterable[str], *, echo: bool) -> bool:
             print(f"{PROMPT}{line}")
         try:
             for text in commands.execute(line):
-                print(text)
+                print(without_controls(text))
         except CommandError as error:
-            print(error, file=sys.stderr)
+            print(without_controls(str(error)), file=sys.stderr)
             return False
         sys.stdout.flush()
     return True
@@ -43,11 +45,11 @@ def converse(commands: Commands) -> None:
             continue
         try:
             for text in commands.execute(line):
-                print(text)
+                print(without_controls(text))
         except QuitRequest:
             return
         except CommandError as error:
-            print(error, file=sys.stderr)
+            print(without_controls(str(error)), file=sys.stderr)
         except KeyboardInterrupt:
             commands.session.target.interrupt()
             print("Interrupted")
