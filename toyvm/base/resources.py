@@ -222,6 +222,16 @@ def require_other_file(output: str | Path, inputs: Iterable[str]) -> None:
                 raise UsageError(f"the input '{name}' and the output '{output}' are the same file")
 
 
+def require_regular(path: str | Path) -> None:
+    """Raise ToyvmError if something is at `path` that is not a regular file, or a symbolic link to one.
+
+    For a file that is read at any place, which a pipe or a device does not allow, and for an output
+    that takes the place of what is there: /dev/null would be an ordinary file from then on.
+    """
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise ToyvmError(f"{os.fspath(path)}: not a regular file")
+
+
 def write_atomically(path: str | Path, data: bytes, mode: int = 0o644) -> None:
     """Replace the file at `path` atomically; on failure, the old file remains.
 

@@ -8,6 +8,7 @@ import sys
 from ..base.errors import UsageError
 from ..base.options import option
 from ..base.record import replace
+from ..base.resources import require_other_file
 from ..run_options import WORLD, CommandOptions
 from . import run as run_command
 from . import run_parser
@@ -46,6 +47,7 @@ def main(argv: list[str]) -> int:
     if not options.recording:
         raise UsageError("-o FILE is missing: where to write the recording")
     options.check()
+    require_other_file(options.recording, [options.program, *options.with_])
     try:
         result = record(
             run_command.starts(options),

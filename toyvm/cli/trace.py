@@ -65,8 +65,9 @@ def main(argv: list[str]) -> int:
     if "insn" in options.trace:
         raise UsageError("--trace=insn: the recorder uses its own engine, which cannot trace instructions")
     output = options.output or os.path.splitext(os.path.basename(options.program))[0] + SUFFIX
-    from ..base.resources import require_other_file
+    from ..base.resources import require_other_file, require_regular
 
+    require_regular(output)
     require_other_file(output, [options.program, *options.with_])
     return _record(options, output)
 

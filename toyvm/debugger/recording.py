@@ -20,6 +20,7 @@ from typing import IO, Any, TypeVar
 from toyvm.base.errors import ToyvmError
 from toyvm.base.light_types import Self
 from toyvm.base.record import Record
+from toyvm.base.resources import require_regular
 from toyvm.base.version import VERSION
 from toyvm.guestfs import add_program, mount_system_files, sandbox
 from toyvm.kernel.vfs.host_files import HostDir
@@ -146,6 +147,7 @@ class Recorder:
     def __init__(self, path: str | os.PathLike[str]):
         self._path = os.fspath(path)
         self._partial = f"{self._path}.partial"
+        require_regular(self._path)
         try:
             self._zip = zipfile.ZipFile(self._partial, "w", zipfile.ZIP_DEFLATED, compresslevel=1)
         except OSError as failure:
@@ -296,6 +298,7 @@ def _node(record: NodeRecord) -> dict[str, Any]:
 def read_recording(path: str | os.PathLike[str]) -> Recording:
     """Read a recording. Raises RecordingError for a file that is none, ToyvmError if it cannot be opened."""
     name = os.fspath(path)
+    require_regular(name)
     try:
         stream = open(name, "rb")  # noqa: SIM115 # it stays open for the files' bytes
     except OSError as failure:
@@ -345,6 +348,8 @@ def _read(path: str, stream: IO[bytes]) -> Recording:
         if not isinstance(place, str) or not place.startswith("/") or number not in nodes:
             raise ValueError("a root is wrong")
         roots.append((place, number))
+    if not _of(manifest, "starts", list):
+        raise ValueError("no program was started")
     outcome = _of(manifest, "outcome", dict)
     ended: dict[str, Any] = {
         name: _of(outcome, name, str if name == "output" else int) for name in Outcome.record_fields
@@ -396,6 +401,8 @@ def _read_node(row: Any) -> NodeRecord:
     numbers = _of(row, "stat", list)
     if len(numbers) != len(_STAT) or not all(isinstance(n, int) and abs(n) < 1 << 63 for n in numbers):
         raise ValueError("the status of a file is wrong")
+    if not 0 <= numbers[_STAT.index("mode")] < 1 << 16:
+        raise ValueError("the mode of a file is wrong")
     entries = row.get("entries", {})
     if not all(isinstance(n, int) and -4096 < n < 1 << 63 for n in entries.values()):
         raise ValueError("an entry of a directory is wrong")
@@ -412,6 +419,8 @@ def _read_options(given: dict[str, Any]) -> RunOptions:
     for name in given:
         if name != "date" and (name in _LEFT_OUT or name not in RunOptions.rows):
             raise ValueError(f"no option of a recording is called '{name}'")
+    if not isinstance(given.get("date", ""), str):
+        raise ValueError("the date is of another type")
     options = RunOptions(**given)
     options.check()
     return options

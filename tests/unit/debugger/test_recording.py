@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import random
 import zipfile
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 from toyvm.base.errors import ToyvmError, UsageError
 from toyvm.build import build_program
 from toyvm.cli import main
-from toyvm.debugger.recording import MANIFEST, Recording, RecordingError, read_recording
+from toyvm.debugger.recording import MANIFEST, Recorder, Recording, RecordingError, read_recording
 from toyvm.debugger.replaying import OtherVersionError, record, replay
 from toyvm.debugger.target import Conditions, StopKind
 from toyvm.debugger.timeline import Timeline
@@ -144,6 +145,9 @@ def test_refuses_another_version(recorded: Path, tmp_path: Path) -> None:
         {"options": {"root": "/"}},
         {"options": {"memory": -4}},
         {"options": {"nonsense": 1}},
+        {"options": {"date": 5}},
+        {"nodes": [{"stat": [1, 2, -1, 1, 0, 0, 0, 0, 0, 0]}]},
+        {"starts": []},
         {"starts": [{"path": 1}]},
         {"starts": [{"path": "/x", "argv": [1], "environment": []}]},
         {"outcome": {}},
@@ -189,3 +193,14 @@ def test_commands(tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> 
     assert main(["record", str(source)]) == 2
     assert main(["replay", str(source)]) == 1
     assert b"no recording" in capfdbinary.readouterr().err
+
+
+def test_only_regular_files_are_recordings(recorded: Path, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe.tvr"
+    os.mkfifo(pipe)
+    for path in (pipe, tmp_path, Path("/dev/zero")):
+        with pytest.raises(ToyvmError, match="not a regular file"):
+            read_recording(path)
+        with pytest.raises(ToyvmError, match="not a regular file"):
+            Recorder(path)
+    assert pipe.is_fifo()
