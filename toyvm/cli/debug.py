@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ..debugger.target import Target
 
 DEBUGGER = "the debugger"
+_LONGEST_SCRIPT = 1 << 20  # characters
 
 
 class DebugOptions(CommandOptions):
@@ -127,9 +128,12 @@ def _target(options: DebugOptions, screen: bool) -> Target:
 def _script(path: str) -> list[str]:
     try:
         with open(path, encoding="utf-8") as file:
-            return [line.rstrip("\n") for line in file if line.strip()]
+            text = file.read(_LONGEST_SCRIPT + 1)
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{path}: {getattr(error, 'strerror', None) or 'not UTF-8 text'}") from None
+    if len(text) > _LONGEST_SCRIPT:
+        raise UsageError(f"{path}: more than {_LONGEST_SCRIPT:,} characters of commands")
+    return [line for line in text.split("\n") if line.strip()]
 
 
 def _has_textual() -> bool:

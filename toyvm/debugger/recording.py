@@ -371,12 +371,14 @@ def _of(row: Any, name: str, kind: type[T]) -> T:
     value = row[name]
     if not isinstance(value, kind) or isinstance(value, bool):
         raise ValueError(f"'{name}' is of another type")
+    if isinstance(value, str):
+        os.fsencode(value)  # raises UnicodeEncodeError for what is no name of a file
     return value
 
 
 def _words(row: Any, name: str) -> tuple[str, ...]:
     words = _of(row, name, list)
-    if not all(isinstance(word, str) and "\0" not in word for word in words):
+    if not all(isinstance(word, str) and b"\0" not in os.fsencode(word) for word in words):
         raise ValueError(f"'{name}' is of another type")
     return tuple(words)
 

@@ -148,6 +148,7 @@ def test_refuses_another_version(recorded: Path, tmp_path: Path) -> None:
         {"options": {"date": 5}},
         {"nodes": [{"stat": [1, 2, -1, 1, 0, 0, 0, 0, 0, 0]}]},
         {"starts": []},
+        {"home": "/\ud800"},
         {"starts": [{"path": 1}]},
         {"starts": [{"path": "/x", "argv": [1], "environment": []}]},
         {"outcome": {}},
