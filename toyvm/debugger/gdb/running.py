@@ -187,8 +187,10 @@ def restart(session: Session, text: str) -> bytes:
     words = [hex_bytes(word) for word in text.split(";")]
     session.target.go_to(Moment(0))
     session.restart()
-    first = session.target.processes()[0]
-    if words[1:] and tuple(words[1:]) != tuple(first.command[1:]):
+    processes = session.target.processes()
+    if not processes:
+        raise PacketError("the run has no process at its beginning")
+    if words[1:] and tuple(words[1:]) != tuple(processes[0].command[1:]):
         raise PacketError("the arguments of this run are those of the command line of toyvm gdbserver")
     return present_reply(session)
 
