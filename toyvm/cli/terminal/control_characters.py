@@ -36,7 +36,7 @@ class _Shown:
 def shown() -> Iterator[None]:
     """Show control characters that are printed to the standard streams while the block runs."""
     before = sys.stdout, sys.stderr
-    sys.stdout, sys.stderr = _Shown(sys.stdout), _Shown(sys.stderr)  # type: ignore[assignment]  # they do as streams
+    sys.stdout, sys.stderr = _Shown(sys.stdout), _Shown(sys.stderr)
     try:
         yield
     finally:
