@@ -32,7 +32,7 @@ MOST_TEXT = 400  # characters of a system call's line
 
 FIELDS: dict[str, tuple[str, ...]] = {
     "start": (),
-    "fault": ("$what", "va", "pc", "$at", "$code", "$access", "$area", "frame", "grew"),
+    "fault": ("$what", "va", "pc", "$at", "$code", "$access", "$area", "frame", "grew", "before", "after"),
     "copy": (
         "$what",
         "va",
@@ -145,7 +145,12 @@ class MomentMaker:
             event.frame,
         )
         if copy is None or copy.va & -4096 != event.va & -4096:
-            return "fault", (*fields, int(event.grew_stack))
+            return "fault", (
+                *fields,
+                int(event.grew_stack),
+                exact(event.pte_before),
+                exact(event.pte_after),
+            )
         return "copy", (
             *fields,
             text(copy.source),

@@ -93,6 +93,20 @@ def test_a_copy_is_one_moment_with_what_the_kernel_reports() -> None:
         assert tid
 
 
+def test_a_fault_has_its_page_table_entries_even_while_execve_makes_the_memory() -> None:
+    recording, _ = record(ASM / "segv.s", "static", SMALL)
+    kinds = [recording["kinds"][row[0]] for row in recording["moments"]]
+    faults = [
+        dict(zip(FIELDS["fault"], row[3], strict=True))
+        for row, kind in zip(recording["moments"], kinds, strict=True)
+        if kind == "fault"
+    ]
+    first, last = faults[0], faults[-1]
+    assert not first["pc"] and first["before"] == 0  # the stack, before the process has the new memory
+    assert first["after"] >> 10 == first["frame"]
+    assert last["before"] == last["after"]  # refused: SIGSEGV
+
+
 def test_moments_beyond_the_limit_are_counted() -> None:
     program = build_program([ASM / "cow.s"], linkage="static")
     whole = explore(program, ["cow"], SMALL)

@@ -16,20 +16,17 @@ function showNow(box, moment, moments, machine, owners) {
 
 function stepsOf(moment, machine) {
   const { kind, f } = moment;
-  if (kind === "fault" || kind === "copy") return faultSteps(moment, machine);
+  if (kind === "fault" || kind === "copy") return faultSteps(moment);
   if (kind === "fork") return forkSteps(moment, machine);
   if (kind === "syscall" && f.text.length > 60) return [["call", el("code", {}, f.text)]];
   return [];
 }
 
-function faultSteps(moment, machine) {
-  const { f, kind } = moment;
+function faultSteps({ f, kind }) {
   const steps = [["trap", f.pc ? [el("code", {}, f.code || "instruction"), ` at `, el("code", {}, f.at || hex(f.pc))] : "the kernel itself touches the page",
     el("br"), `${f.access} `, el("code", {}, hex(f.va))]];
   steps.push(["mapping", f.area ? areaText(f.area) : "none: the address is in no area", f.grew ? ", the stack has grown to it" : ""]);
-  const space = machine.spaceOf(moment.tid) ?? [...machine.spaces.values()].pop();
-  const leaf = typeof f.va === "number" && space ? machine.walk(space, f.va) : null;
-  const before = kind === "copy" ? roughly(f.before) : leaf?.before ?? 0, after = kind === "copy" ? roughly(f.after) : leaf?.pte ?? 0;
+  const before = roughly(f.before), after = roughly(f.after);
   steps.push(["PTE before", pteBoxes(before, after), before && !isSwapped(before) ? [" frame ", frameChip(frameOf(before))] : null]);
   if (FAILED.includes(f.what)) return [...steps, ["refused", RESOLVED[f.what]]];
   steps.push(kind === "copy" ? copyStep(f) : ["frame", f.frame === null ? "none" : frameChip(f.frame), ` ${RESOLVED[f.what] ?? ""}`]);
