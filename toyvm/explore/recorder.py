@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 SCHEMA = "toyvm.explore.run/1"
 DEFAULT_MOMENTS = 100_000
 MOST_JSON = 64 << 20  # characters of all moments together
+MOST_LOOKED = 1_000_000  # `StateReader.looked`: a thousand processes must not take minutes
 MOST_OUTPUT = 1 << 20  # bytes of the program's output
+_LOOKED_EACH = 100  # what a moment of a usual run may cost, so that its length alone is no reason to stop
 _NAMES = 100_000  # addresses whose names are remembered
 _REMAPPING = (ProcessExecuted, ProcessForked, MappingChanged, LibraryMapped, LibraryUnmapped)
 
@@ -92,7 +94,11 @@ class Recorder:
         return disassemble_one(code, va) if len(code) == 4 or (code and code[0] & 3 != 3) else ""
 
     def _event(self, event: Event) -> None:
-        if len(self._rows) >= self._most or self._size > MOST_JSON:
+        if (
+            len(self._rows) >= self._most
+            or self._size > MOST_JSON
+            or self.reader.looked > MOST_LOOKED + _LOOKED_EACH * len(self._rows)
+        ):
             self._missed += 1
             return
         if isinstance(event, _REMAPPING):

@@ -67,6 +67,7 @@ class StateReader:
         self._merged: set[int] = set()
         self._files: dict[Identity, str] = {}  # names of the files that were mapped
         self._running = 0
+        self.looked = 0  # threads and frames of page tables that were compared, at all calls together
 
     def changes(self, running: int) -> Changes:
         """What is different from the last call. `running` is the thread that has the hart."""
@@ -88,6 +89,7 @@ class StateReader:
 
     def _read_threads(self, out: Changes) -> None:
         everyone = self._everyone()
+        self.looked += len(everyone)
         rows, words = [], []
         for tid, thread in everyone.items():
             hart = thread.hart
@@ -184,6 +186,7 @@ class StateReader:
                 if before is None:
                     new.append(frame)
                 entries += _different(frame, before or _NEW_TABLE, now)
+        self.looked += len(seen)
         gone = sorted(self._tables.keys() - seen)
         for frame in gone:
             del self._tables[frame]

@@ -11,6 +11,7 @@ import pytest
 from tests.support.exploring import Player, picture
 from tests.support.harness import ASM, GUEST
 from toyvm.build import build_program
+from toyvm.explore import recorder
 from toyvm.explore.explore import explore
 from toyvm.explore.moments import FIELDS
 from toyvm.explore.recorder import Recorder
@@ -113,6 +114,14 @@ def test_moments_beyond_the_limit_are_counted() -> None:
     part = explore(program, ["cow"], SMALL, moments=10)
     assert (part.moments, part.missed) == (10, whole.moments - 11 + copies(whole.html))  # no end is recorded
     assert part.result.stdout == whole.result.stdout
+
+
+def test_a_run_of_many_processes_is_recorded_as_far_as_it_is_cheap(monkeypatch: pytest.MonkeyPatch) -> None:
+    program = build_program([ASM / "cow.s"], linkage="static")
+    monkeypatch.setattr(recorder, "MOST_LOOKED", 40)
+    monkeypatch.setattr(recorder, "_LOOKED_EACH", 1)
+    part = explore(program, ["cow"], SMALL)
+    assert 1 < part.moments < 20 < part.missed
 
 
 def copies(html: str) -> int:
