@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
@@ -160,6 +161,10 @@ def test_names_cannot_control_the_terminal(tmp_path: Path) -> None:
     for words in (["nm"], ["readelf", "-s"], ["objdump", "-d"], ["diff", "--no-pager", "a.o"]):
         _, text = run(*words, evil.name, cwd=tmp_path)
         assert "\x1b" not in text and "x^[y" in text, words
+    evil.write_bytes(evil.read_bytes().replace(b"x\x1by", b"x\x01\xff"))
+    assert run("ld", evil.name, "-o", "program", cwd=tmp_path)[0] == 0
+    assert run("size", "--treemap", "t.svg", "program", cwd=tmp_path)[0] == 0
+    assert ElementTree.parse(tmp_path / "t.svg") is not None
     status, text = run("size", "\x1b[3J", cwd=tmp_path, NO_COLOR="1")
     assert (status, "\x1b" in text, "^[[3J" in text) == (1, False, True)
     _, text = run("debug", "--batch", "-ex", "list", "-ex", "nonsense \x1b[2J", "a.s", cwd=tmp_path)

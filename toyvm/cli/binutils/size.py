@@ -6,6 +6,7 @@ import argparse
 import json
 from pathlib import Path
 
+from ...base.diagnostics import without_controls
 from ...base.errors import UsageError
 from ...base.resources import require_other_file, write_atomically
 
@@ -88,5 +89,6 @@ def _draw(picture: str, names: list[str]) -> int:
     else:
         tree = file_size_tree(ElfFile.parse(read_file(path), names[0]))
     require_other_file(picture, names)
-    write_atomically(picture, treemap(tree).encode())
+    # XML has neither control characters nor bytes that are not UTF-8, and names of symbols may.
+    write_atomically(picture, without_controls(treemap(tree)).encode("utf-8", "replace"))
     return 0
