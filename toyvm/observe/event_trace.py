@@ -37,18 +37,29 @@ WIDTH = 120
 
 
 def folded(text: str, indent: str = "      ") -> str:
-    """A line with its newline. One of more than 120 columns loses padding, and goes on in the next line at a space."""
+    """A line with its newline. One of more than 120 columns loses padding, and goes on in further lines.
+
+    It is broken behind a semicolon, so that a place or a mapping stays whole and can be searched
+    for, and at a space only where no semicolon comes in time.
+    """
     if len(text) <= WIDTH:
         return f"{text}\n"
     start = text[: len(text) - len(text.lstrip())]
-    lines = wrap(
-        " ".join(text.split()),
-        WIDTH,
-        initial_indent=start,
-        subsequent_indent=indent,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
+    lines: list[str] = []
+    for part in " ".join(text.split()).split("; "):
+        if lines and len(lines[-1]) + len(part) + 3 <= WIDTH:
+            lines[-1] += f"; {part}"
+            continue
+        if lines:
+            lines[-1] += ";"
+        lines += wrap(
+            part,
+            WIDTH - 1,
+            initial_indent=indent if lines else start,
+            subsequent_indent=indent,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
     return "".join(f"{line}\n" for line in lines)
 
 
