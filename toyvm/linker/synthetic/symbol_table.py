@@ -109,11 +109,9 @@ def of_script(
 
 def _linker_visibility(layout: ImageLayout, program: ProgramColumns, name: str) -> int:
     """The visibility that .symtab shows of a symbol that the linker or a script defines."""
-    if name.startswith(_BOUNDS):
-        return STV_PROTECTED
-    symbol = layout.symbols.get(name)
+    symbol = layout.symbols.get(name)  # a script may define a symbol of such a name, too
     if symbol is None:
-        return STV_DEFAULT
+        return STV_PROTECTED if name.startswith(_BOUNDS) else STV_DEFAULT
     source = layout.symbols.get(symbol.like)
     if source is not None:
         return STV_HIDDEN if source.hidden else STV_DEFAULT
