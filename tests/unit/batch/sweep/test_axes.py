@@ -56,7 +56,7 @@ def test_what_is_wrong_is_told(name: str, text: object, words: str) -> None:
 
 def test_each_number_choice_and_switch_of_a_run_is_an_axis() -> None:
     left = {name for name in RunOptions.rows if name not in ROWS}
-    shows = {"breakpoint", "break_count", "trace", "trace_range", "views", "watch"}
+    shows = {"breakpoint", "break_count", "trace", "trace_file", "trace_range", "views", "watch"}
     assert left == shows | {"date", "env", "root", "sysroot"}
     assert len({flag_of(row) for row in ROWS.values()}) == len(ROWS)
 
