@@ -90,10 +90,10 @@ def main(argv: list[str]) -> int:
 
 def _debug(options: DebugOptions, target: Target, scripts: list[list[str]], screen: bool) -> int:
     from ..debugger.terminal.commands import Commands, QuitRequest
+    from ..debugger.terminal.conversation import Conversation
     from ..debugger.terminal.line_mode import converse, run_lines
-    from ..debugger.terminal.session import Session
 
-    commands = Commands(Session(target, options.directories))
+    commands = Commands(Conversation(target, options.directories))
     if screen:
         from ..debugger.terminal.screen import show_screen
 

@@ -11,11 +11,12 @@ from collections.abc import Callable
 from difflib import get_close_matches
 from typing import NamedTuple
 
+from toyvm.base.bits import M64
 from toyvm.base.errors import ToyvmError
 
 from ..target import Registers
+from .conversation import CommandError, Conversation
 from .looking_commands import LookingCommands
-from .session import CommandError, Session
 
 __all__ = ["COMMANDS", "Commands"]
 
@@ -107,7 +108,7 @@ def find(word: str) -> Row:
 class Commands(LookingCommands):
     """Carries out lines of a user."""
 
-    def __init__(self, session: Session):
+    def __init__(self, session: Conversation):
         super().__init__(session)
         self._last = ""
 
@@ -152,7 +153,7 @@ class Commands(LookingCommands):
             raise CommandError("set $REGISTER = VALUE, or set {SIZE}ADDRESS = VALUE")
         value = self.session.evaluate(right.strip())
         if left.startswith("$"):
-            self._set_register(left[1:], value & (1 << 64) - 1)
+            self._set_register(left[1:], value & M64)
             return []
         address, size = self.memory_of(left)
         data = (value & (1 << 8 * size) - 1).to_bytes(size, "little")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from toyvm.base.bits import M64, sext
 from toyvm.isa.registers import F_NAMES, X_NAMES
 
-from .session import CommandError, Session
+from .conversation import CommandError, Conversation
 
 
-def information(session: Session, text: str) -> list[str]:
+def information(session: Conversation, text: str) -> list[str]:
     """The lines of one table. Raises CommandError."""
     word, _, rest = text.partition(" ")
     if not word:
@@ -22,22 +23,22 @@ def information(session: Session, text: str) -> list[str]:
     return _TABLES[short or found[0]](session, rest.strip())
 
 
-def _registers(session: Session, rest: str) -> list[str]:
+def _registers(session: Conversation, rest: str) -> list[str]:
     now = session.registers()
     wanted = [name.removeprefix("$") for name in rest.split()]
     rows = [(name, now.x[number]) for number, name in enumerate(X_NAMES)]
     rows.append(("pc", session.pc))
     if wanted:
-        rows = [(name, session.register(name) & (1 << 64) - 1) for name in wanted]
+        rows = [(name, session.register(name) & M64) for name in wanted]
     lines = []
     for name, value in rows:
         where = session.places.describe(session.pid, value)
-        shown = f"<{where}>" if where else str(value - (1 << 64) if value >> 63 else value)
+        shown = f"<{where}>" if where else str(sext(value, 64))
         lines.append(f"{name:<15}{value:#018x}  {shown}")
     return lines
 
 
-def _floats(session: Session, rest: str) -> list[str]:
+def _floats(session: Conversation, rest: str) -> list[str]:
     from .formats import formatted
 
     now = session.registers()
@@ -47,7 +48,7 @@ def _floats(session: Session, rest: str) -> list[str]:
     return [*lines, f"{'fcsr':<15}{now.fcsr:#x}"]
 
 
-def _breakpoints(session: Session, rest: str) -> list[str]:
+def _breakpoints(session: Conversation, rest: str) -> list[str]:
     points = list(session.points)
     if not points:
         return ["No breakpoints or watchpoints."]
@@ -61,7 +62,7 @@ def _breakpoints(session: Session, rest: str) -> list[str]:
     return lines
 
 
-def _threads(session: Session, rest: str) -> list[str]:
+def _threads(session: Conversation, rest: str) -> list[str]:
     lines = ["  Thread   Process  State  Name             Place"]
     for thread in session.target.threads():
         mark = "*" if thread.tid == session.tid else " "
@@ -74,7 +75,7 @@ def _threads(session: Session, rest: str) -> list[str]:
     return lines
 
 
-def _inferiors(session: Session, rest: str) -> list[str]:
+def _inferiors(session: Conversation, rest: str) -> list[str]:
     lines = ["  Process  Parent   Executable"]
     for process in session.target.processes():
         mark = "*" if process.pid == session.pid else " "
@@ -83,50 +84,50 @@ def _inferiors(session: Session, rest: str) -> list[str]:
     return lines
 
 
-def _libraries(session: Session, rest: str) -> list[str]:
+def _libraries(session: Conversation, rest: str) -> list[str]:
     libraries = session.target.libraries(session.pid)
     if not libraries:
         return ["No shared libraries loaded at this time."]
     return ["Base               Shared object", *(f"{lib.base:#018x} {lib.path}" for lib in libraries)]
 
 
-def _symbol(session: Session, rest: str) -> list[str]:
-    address = session.evaluate(rest if not rest.isidentifier() else f"&{rest}") & (1 << 64) - 1
+def _symbol(session: Conversation, rest: str) -> list[str]:
+    address = session.evaluate(rest if not rest.isidentifier() else f"&{rest}") & M64
     where = session.places.describe(session.pid, address)
     return [f"{address:#x} is {where}" if where else f"No symbol matches {rest}."]
 
 
-def _source(session: Session, rest: str) -> list[str]:
+def _source(session: Conversation, rest: str) -> list[str]:
     source = session.source()
     if source is None:
         return ["No current source file."]
     return [f"{source.file}, line {source.line}, addresses {source.start:#x} to {source.end:#x}"]
 
 
-def _frame(session: Session, rest: str) -> list[str]:
+def _frame(session: Conversation, rest: str) -> list[str]:
     frames = session.backtrace()
     return [frames[session.frame].text] if frames else []
 
 
-def _proc(session: Session, rest: str) -> list[str]:
+def _proc(session: Conversation, rest: str) -> list[str]:
     return session.ask("status" if rest == "status" else "maps")
 
 
-def _pte(session: Session, rest: str) -> list[str]:
+def _pte(session: Conversation, rest: str) -> list[str]:
     if not rest:
         return session.ask("pagetable")
-    return session.ask("pte", session.evaluate(rest) & (1 << 64) - 1)
+    return session.ask("pte", session.evaluate(rest) & M64)
 
 
-def _output(session: Session, rest: str) -> list[str]:
+def _output(session: Conversation, rest: str) -> list[str]:
     return session.target.output().decode("utf-8", "replace").splitlines()
 
 
-def _display(session: Session, rest: str) -> list[str]:
+def _display(session: Conversation, rest: str) -> list[str]:
     return session.shown_displays() or ["There are no auto-display expressions now."]
 
 
-_TABLES: dict[str, Callable[[Session, str], list[str]]] = {
+_TABLES: dict[str, Callable[[Conversation, str], list[str]]] = {
     "registers": _registers,
     "float": _floats,
     "breakpoints": _breakpoints,

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from toyvm.base.diagnostics import without_controls
 
 from .commands import Commands, QuitRequest
-from .session import CommandError
+from .conversation import CommandError
 
 PROMPT = "(toyvm) "
 

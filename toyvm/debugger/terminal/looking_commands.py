@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from toyvm.base.bits import M64
 
+from .conversation import CommandError, Conversation
 from .formats import formatted, read_format
-from .session import CommandError, Session
 from .stop_commands import StopCommands
 
 _ROOM = 4096  # elements that one `x` shows
@@ -15,7 +15,7 @@ _STRING = 200  # bytes of a string that are shown
 class LookingCommands(StopCommands):
     """`print`, `x`, `info`, `list` and their kin."""
 
-    def __init__(self, session: Session):
+    def __init__(self, session: Conversation):
         super().__init__(session)
         self._listed: tuple[str, int] | None = None
         self._next_address = 0
@@ -227,6 +227,6 @@ def _read(form: str) -> tuple[int, str, int]:
         raise CommandError(f'Undefined output format "{error}".') from None
 
 
-def _bracketed(session: Session, address: int) -> str:
+def _bracketed(session: Conversation, address: int) -> str:
     name = session.places.symbols.describe(session.pid, address)
     return f"<{name.split(' ')[0]}>" if name else ""

@@ -49,7 +49,7 @@ class Motion:
         if stop.kind is not StopKind.STEPPED:
             return stop
         after = self._target.registers(tid)
-        if self._called(pid, before, after):
+        if self._called(pid, before.pc, before.pc + 4, after):
             return self._to_return(tid, after)
         return stop
 
@@ -69,7 +69,7 @@ class Motion:
             if stop.kind is not StopKind.STEPPED:
                 return stop
             now = self._target.registers(tid)
-            if self._called(pid, here, now) and (over or not self._has_lines(pid, now.pc)):
+            if self._called(pid, line.start, line.end, now) and (over or not self._has_lines(pid, now.pc)):
                 stop = self._to_return(tid, now)
                 if stop.kind is not StopKind.STEPPED:
                     return stop
@@ -109,7 +109,7 @@ class Motion:
             stop = self._resume(Conditions(), Direction.BACKWARD, [Breakpoint(line.start)])
             if stop.kind is not StopKind.BREAKPOINT or stop.pc != line.start or stop.tid != tid:
                 return stop
-            if self._target.registers(tid).x[_SP] == here.x[_SP] or line.start == stop.pc:
+            if self._target.registers(tid).x[_SP] >= here.x[_SP]:  # a deeper call has a lower one
                 return _stepped(stop)
         raise MotionError("the beginning of the line was not found")
 
@@ -153,14 +153,17 @@ class Motion:
 
     # Calls
 
-    def _called(self, pid: int, before: Registers, after: Registers) -> bool:
-        """Whether the step from `before` has entered a function: ra is new, and leads back beside `before`."""
-        ra = after.x[_RA]
-        if ra == before.x[_RA] and after.x[_SP] == before.x[_SP] and ra != before.pc + 4:
+    def _called(self, pid: int, start: int, end: int, after: Registers) -> bool:
+        """Whether an instruction in `start`..`end` has called a function, which begins at the pc now.
+
+        The return address then lies behind an instruction of this interval. `auipc ra` of a call
+        that was not shortened leaves its own address there.
+        """
+        if not start < after.x[_RA] <= end or start <= after.pc < end:
             return False
         symbols = self._places.symbols
-        home = symbols.function_start(pid, before.pc)
-        return home is not None and symbols.function_start(pid, ra - 1) == home and after.pc != ra
+        function = symbols.function_start(pid, after.pc)
+        return function == after.pc or function != symbols.function_start(pid, start)
 
     def _to_return(self, tid: int, entered: Registers) -> Stop:
         """To the end of the call that has just been entered."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from toyvm.base.bits import sext
+
 from ..target import Direction, Moment, NoSuchThreadError, Registers, Stop, StopKind
-from .session import CommandError, Session
+from .conversation import CommandError, Conversation
 
 _FORWARD, _BACKWARD = Direction.FORWARD, Direction.BACKWARD
 _MOST_STEPS = 1 << 40
@@ -14,7 +16,7 @@ _MOST_STEPS = 1 << 40
 class MovementCommands:
     """`continue` and its kin; `Commands` has the rest."""
 
-    def __init__(self, session: Session):
+    def __init__(self, session: Conversation):
         self.session = session
 
     def _move(self, move: Callable[[], Stop], *, quiet: bool = False, times: int = 1) -> list[str]:
@@ -53,7 +55,7 @@ class MovementCommands:
 
     def reverse_stepi(self, rest: str) -> list[str]:
         """`reverse-stepi`."""
-        tid, count = self._past_thread()[1], _count(rest)
+        tid, count = self.session.tid, _count(rest)  # it need not exist any more
         return self._move(lambda: self.session.motion.instructions(tid, count, _BACKWARD), quiet=True)
 
     def nexti(self, rest: str) -> list[str]:
@@ -107,7 +109,7 @@ class MovementCommands:
         lines = self._move(lambda: session.motion.finish(pid, tid, pc, target, sp))
         if session.alive and session.target.last_stop.tid == tid and session.registers().pc == target:
             value = session.registers().x[10]
-            lines.append(f"Value returned by {inside or 'the function'}: {value:#x} ({_signed(value)})")
+            lines.append(f"Value returned by {inside or 'the function'}: {value:#x} ({sext(value, 64)})")
         return lines
 
     def reverse_finish(self, rest: str) -> list[str]:
@@ -179,10 +181,6 @@ class MovementCommands:
             moment = Moment(int(count), int(entry or 0))
         return self._move(lambda: self.session.go_to(moment))
 
-    def _past_thread(self) -> tuple[int, int]:
-        """The selected thread, or at the end of the run the first process, which backwards exists again."""
-        return self.session.pid, self.session.tid
-
 
 def _count(rest: str) -> int:
     if not rest:
@@ -190,7 +188,3 @@ def _count(rest: str) -> int:
     if not rest.isdigit() or not int(rest):
         raise CommandError(f"a count is a number from 1 on, not '{rest}'")
     return int(rest)
-
-
-def _signed(value: int) -> int:
-    return value - (1 << 64) if value >> 63 else value

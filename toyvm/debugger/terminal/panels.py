@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from toyvm.isa.registers import X_NAMES
 
-from .session import Session
+from .conversation import Conversation
 
 _AROUND = 60  # source lines before and after the current one
 _STACK = 64  # 8-byte words above sp
@@ -20,7 +20,7 @@ class Line(NamedTuple):
     mark: str = ""
 
 
-def source(session: Session) -> list[Line]:
+def source(session: Conversation) -> list[Line]:
     """The source file around the selected frame's line."""
     place = session.source()
     if place is None:
@@ -39,12 +39,12 @@ def source(session: Session) -> list[Line]:
     return found
 
 
-def _stop_lines(session: Session, file: str) -> set[int]:
+def _stop_lines(session: Conversation, file: str) -> set[int]:
     places = (session.places.source(session.pid, p.address) for p in session.points if p.kind == "breakpoint")
     return {place.line for place in places if place is not None and place.file == file}
 
 
-def code(session: Session) -> list[Line]:
+def code(session: Conversation) -> list[Line]:
     """The instructions around the pc."""
     pc = session.pc
     start = session.places.symbols.function_start(session.pid, pc)
@@ -63,10 +63,11 @@ def code(session: Session) -> list[Line]:
     return found
 
 
-def registers(session: Session) -> list[Line]:
+def registers(session: Conversation) -> list[Line]:
     """The integer registers; those that have changed since the stop before are marked."""
     now, before = session.registers(), session.before
-    found = [Line(f"  pc   {now.pc:016x}", "changed" if before is not None and before.pc != now.pc else "")]
+    moved = before is not None and before.pc != now.pc
+    found = [Line(f"{'*' if moved else ' '} pc   {now.pc:016x}", "changed" if moved else "")]
     for number, name in enumerate(X_NAMES[1:], 1):
         changed = before is not None and before.x[number] != now.x[number]
         where = session.places.describe(session.pid, now.x[number]).split(" ")[0] if now.x[number] else ""
@@ -77,7 +78,7 @@ def registers(session: Session) -> list[Line]:
     return found
 
 
-def stack(session: Session) -> list[Line]:
+def stack(session: Conversation) -> list[Line]:
     """Backtrace, and the words from sp upwards."""
     found = [
         Line(frame.text, "here" if frame.number == session.frame else "") for frame in session.backtrace()
@@ -92,12 +93,12 @@ def stack(session: Session) -> list[Line]:
     return found
 
 
-def asked(session: Session, question: str) -> list[Line]:
+def asked(session: Conversation, question: str) -> list[Line]:
     """An answer of the machine: maps, pagetable, frames."""
     return [Line(line) for line in session.ask(question)]
 
 
-def processes(session: Session) -> list[Line]:
+def processes(session: Conversation) -> list[Line]:
     """Processes and their threads."""
     from .information import information
 
@@ -105,7 +106,7 @@ def processes(session: Session) -> list[Line]:
     return [Line(line, "here" if line.startswith("*") else "") for line in lines]
 
 
-def output(session: Session) -> list[Line]:
+def output(session: Conversation) -> list[Line]:
     """What the program has written up to this moment."""
     text = session.target.output()[-65536:].decode("utf-8", "replace")
     return [Line(_printable(line)) for line in text.splitlines()]

@@ -20,12 +20,12 @@ from toyvm.base.errors import ToyvmError
 
 from . import panels
 from .commands import Commands, QuitRequest
+from .conversation import CommandError, Conversation
 from .panels import Line
-from .session import CommandError, Session
 
 _STYLES = {"": "", "here": "bold reverse", "changed": "bold yellow", "stop": "bold red"}
 _LEFT = {"source": ("Source", panels.source), "code": ("Code", panels.code)}
-_RIGHT: dict[str, tuple[str, Callable[[Session], list[Line]]]] = {
+_RIGHT: dict[str, tuple[str, Callable[[Conversation], list[Line]]]] = {
     "registers": ("Registers", panels.registers),
     "stack": ("Stack", panels.stack),
     "maps": ("Maps", lambda session: panels.asked(session, "maps")),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from toyvm.base.bits import M64
+
 from ..target import Access
+from .conversation import CommandError
 from .movement_commands import MovementCommands
-from .session import CommandError
-from .stop_points import CATCHES, StopPoint
+from .numbered_stops import CATCHES, NumberedStop
 from .stop_text import call_name
 from .value_expressions import parsed
 
@@ -56,7 +58,7 @@ class StopCommands(MovementCommands):
     def memory_of(self, text: str) -> tuple[int, int]:
         """The address and the size of a memory operand."""
         session, text = self.session, text.strip()
-        mask = (1 << 64) - 1
+        mask = M64
         if text.startswith("*"):
             return session.evaluate(text[1:]) & mask, 8
         if text.startswith("{") and "}" in text:
@@ -121,7 +123,7 @@ class StopCommands(MovementCommands):
         points[0].ignore = int(count)
         return [f"Will ignore next {int(count)} crossings of breakpoint {points[0].number}."]
 
-    def _points(self, text: str) -> list[StopPoint]:
+    def _points(self, text: str) -> list[NumberedStop]:
         found = []
         for word in text.split():
             point = self.session.points.get(int(word)) if word.isdigit() else None

@@ -6,8 +6,8 @@ from toyvm.kernel.proc.signals import DEATH_WORDS, Signal
 from toyvm.kernel.syscalls.table import find
 
 from ..target import Stop, StopKind
+from .numbered_stops import NumberedStop
 from .places import Places
-from .stop_points import StopPoint
 
 
 def signal_text(number: int) -> str:
@@ -25,7 +25,7 @@ def call_name(number: int) -> str:
     return call.name if call is not None else str(number)
 
 
-def event_text(stop: Stop, points: list[StopPoint], places: Places, pid: int) -> list[str]:
+def event_text(stop: Stop, points: list[NumberedStop], places: Places, pid: int) -> list[str]:
     """The lines that precede the place of a stop; none for a step."""
     caught = f"Catchpoint {points[0].number}" if points else "Stopped"
     match stop.kind:
@@ -69,7 +69,7 @@ def event_text(stop: Stop, points: list[StopPoint], places: Places, pid: int) ->
     return []
 
 
-def _watch_text(stop: Stop, points: list[StopPoint]) -> list[str]:
+def _watch_text(stop: Stop, points: list[NumberedStop]) -> list[str]:
     what = points[0].what if points else (hex(stop.watchpoint.address) if stop.watchpoint else "?")
     number = points[0].number if points else 0
     lines = ["", f"Hardware watchpoint {number}: {what}", ""]

@@ -12,7 +12,7 @@ import toyvm
 from tests.support.harness import ROOT
 from toyvm.build import build_program
 from toyvm.debugger.terminal.commands import COMMANDS, Commands, QuitRequest, find
-from toyvm.debugger.terminal.session import CommandError, Session
+from toyvm.debugger.terminal.conversation import CommandError, Conversation
 from toyvm.debugger.timeline import Timeline
 
 ASM = ROOT / "asm"
@@ -21,7 +21,7 @@ ASM = ROOT / "asm"
 @contextmanager
 def debugging(path: Path, linkage: str = "static") -> Iterator[Commands]:
     with Timeline.start(build_program([path], linkage=linkage)) as target:
-        yield Commands(Session(target))
+        yield Commands(Conversation(target))
 
 
 def said(commands: Commands, *lines: str) -> list[str]:
@@ -68,6 +68,41 @@ def test_the_store_that_changed_a_variable_is_found_from_the_end() -> None:
         assert lines[3:5] == ["Old value = 1", "New value = 2"]
         assert at_line(commands)[1] == 56
         assert commands.session.pid != 100
+
+
+RECURSIVE = """\
+        .globl  main
+main:   addi    sp, sp, -16
+        sd      ra, 8(sp)
+        li      a0, 3
+        call    down
+        ld      ra, 8(sp)
+        addi    sp, sp, 16
+        ret
+        .type   down, @function
+down:   addi    sp, sp, -16
+        sd      ra, 8(sp)
+        beqz    a0, 1f
+        addi    a0, a0, -1
+        call    down; addi a0, a0, 1; mv a1, a0
+1:      ld      ra, 8(sp)
+        addi    sp, sp, 16
+        ret
+"""
+
+
+def test_back_to_the_line_of_this_call_and_not_of_a_deeper_one(tmp_path: Path) -> None:
+    """After the call in the middle of line 14, deeper calls have been at its beginning since."""
+    source = tmp_path / "recursive.s"
+    source.write_text(RECURSIVE)
+    with debugging(source) as commands:
+        said(commands, "start", "break 13 if $a0 == 3", "continue", "delete", "next")
+        assert at_line(commands) == ("recursive.s", 14)
+        start = commands.session.target.moment
+        sp = commands.session.registers().x[2]
+        said(commands, "nexti", "nexti", "stepi", "reverse-next")
+        assert commands.session.target.moment == start
+        assert commands.session.registers().x[2] == sp
 
 
 def test_events_values_and_tables() -> None:

@@ -12,8 +12,8 @@ from textual.widgets import Input, RichLog, TabbedContent
 from tests.support.harness import ROOT
 from toyvm.build import build_program
 from toyvm.debugger.terminal.commands import Commands
+from toyvm.debugger.terminal.conversation import Conversation
 from toyvm.debugger.terminal.screen import DebuggerScreen, Panel
-from toyvm.debugger.terminal.session import Session
 from toyvm.debugger.timeline import Timeline
 
 
@@ -40,7 +40,7 @@ def log(app: DebuggerScreen) -> str:
 
 def test_keys_move_the_run_and_the_panels_follow() -> None:
     async def session(target: Timeline) -> None:
-        app = DebuggerScreen(Commands(Session(target)), ["start"])
+        app = DebuggerScreen(Commands(Conversation(target)), ["start"])
         async with app.run_test(size=(120, 40)) as pilot:
             await settled(pilot)
             assert "▶   22  main:" in shown(app, "source")
@@ -82,7 +82,7 @@ def test_ctrl_c_interrupts_a_run_that_does_not_end(tmp_path: Path) -> None:
     source.write_text("        .globl  main\nmain:   j       main\n")
 
     async def session(target: Timeline) -> None:
-        app = DebuggerScreen(Commands(Session(target)), ["start"])
+        app = DebuggerScreen(Commands(Conversation(target)), ["start"])
         async with app.run_test(size=(80, 24)) as pilot:
             await settled(pilot)
             await pilot.press("f5")
@@ -100,7 +100,7 @@ def test_ctrl_c_interrupts_a_run_that_does_not_end(tmp_path: Path) -> None:
 @pytest.mark.parametrize("size", [(40, 12), (200, 60)])
 def test_small_and_large_terminals(size: tuple[int, int]) -> None:
     async def session(target: Timeline) -> None:
-        app = DebuggerScreen(Commands(Session(target)), ["start"])
+        app = DebuggerScreen(Commands(Conversation(target)), ["start"])
         async with app.run_test(size=size) as pilot:
             await settled(pilot)
             assert "main" in shown(app, "source")

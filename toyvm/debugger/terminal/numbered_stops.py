@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from toyvm.base.record import Record
 
 from ..target import Access, Breakpoint, StopKind, Watchpoint
@@ -18,7 +20,7 @@ CATCHES = {
 }
 
 
-class StopPoint(Record, frozen=False):
+class NumberedStop(Record, frozen=False):
     """One of them. `what` is the user's text; a breakpoint has `address`, a watchpoint `length`, a catchpoint `kinds`."""
 
     number: int
@@ -44,23 +46,23 @@ class StopPoint(Record, frozen=False):
         return f"{self.number:<7} {name:<14} {keep:<4} {on:<3} {where} {self.what}"
 
 
-class StopPoints:
+class NumberedStops:
     """All of them, by number."""
 
     def __init__(self) -> None:
-        self._points: dict[int, StopPoint] = {}
+        self._points: dict[int, NumberedStop] = {}
         self._last = 0
 
-    def __iter__(self):  # type: ignore[no-untyped-def] # an iterator of a copy: points go while one is looked at
-        return iter(list(self._points.values()))
+    def __iter__(self) -> Iterator[NumberedStop]:
+        return iter(list(self._points.values()))  # a copy: points go while one is looked at
 
-    def add(self, **fields: object) -> StopPoint:
+    def add(self, **fields: object) -> NumberedStop:
         """A new one, with the next number."""
         self._last += 1
-        point = self._points[self._last] = StopPoint(number=self._last, **fields)  # type: ignore[arg-type] # the fields of StopPoint
+        point = self._points[self._last] = NumberedStop(number=self._last, **fields)  # type: ignore[arg-type] # the fields of NumberedStop
         return point
 
-    def get(self, number: int) -> StopPoint | None:
+    def get(self, number: int) -> NumberedStop | None:
         """The one with this number."""
         return self._points.get(number)
 

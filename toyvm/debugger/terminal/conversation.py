@@ -1,6 +1,6 @@
-"""A debugging session: what is selected, where the run stands, and every resumption of it.
+"""A conversation with a debugger: what is selected, where the run stands, and every resumption of it.
 
-A session knows no screen. It has the numbered stop points, selects a thread and a frame, resumes the
+It knows no screen. It has the numbered stop points, selects a thread and a frame, resumes the
 target with what the user wants to stop at, passes over stops that a condition or an ignore count
 rules out, and says in gdb's words why the run stands.
 """
@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from toyvm.base.bits import M64
 from toyvm.base.errors import ToyvmError, UsageError
 from toyvm.isa.registers import F_NUMBERS, X_NUMBERS
 
@@ -26,9 +27,9 @@ from ..target import (
     Target,
 )
 from .motion import Motion
+from .numbered_stops import NumberedStop, NumberedStops
 from .places import Places, SourceLine
 from .sources import Sources
-from .stop_points import StopPoint, StopPoints
 from .stop_text import event_text
 from .value_expressions import ExpressionFault, evaluate
 
@@ -48,14 +49,14 @@ class StackFrame(NamedTuple):
     text: str
 
 
-class Session:
+class Conversation:
     """Commands stand on this. `target` is a run that stands at its beginning."""
 
     def __init__(self, target: Target, source_folders: Iterable[str] = ()):
         self.target = target
         self.places = Places(target)
         self.sources = Sources(source_folders)
-        self.points = StopPoints()
+        self.points = NumberedStops()
         self.motion = Motion(target, self.places, self._resume)
         self.pid = self.tid = 0
         self.frame = 0
@@ -145,7 +146,7 @@ class Session:
                     continue
             return stop
 
-    def _hit(self, stop: Stop) -> list[StopPoint]:
+    def _hit(self, stop: Stop) -> list[NumberedStop]:
         """The stop points at which this stop counts."""
         found = []
         self.pid, self.tid, self.frame = stop.pid, stop.tid, 0
@@ -165,7 +166,7 @@ class Session:
             found.append(point)
         return found
 
-    def at(self, stop: Stop) -> list[StopPoint]:
+    def at(self, stop: Stop) -> list[NumberedStop]:
         """The stop points that a stop is at, whatever their conditions."""
         if stop.kind is StopKind.BREAKPOINT:
             return [p for p in self.points if p.kind == "breakpoint" and p.enabled and p.address == stop.pc]
@@ -278,7 +279,7 @@ class Session:
         if not text:
             return self.pc
         if text.startswith("*"):
-            return self.evaluate(text[1:]) & ((1 << 64) - 1)
+            return self.evaluate(text[1:]) & M64
         try:
             near = self.source()
         except CommandError:
