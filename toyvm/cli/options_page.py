@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from ..base.option_help import default_text, typed_dict
 from ..base.options import Option
 from ..run_options import GROUPS, CommandOptions, RunOptions
-from .gdbserver import GdbserverOptions
+from .debugging.gdbserver import GdbserverOptions
 from .top import TopOptions
 from .trace import TraceOptions
 

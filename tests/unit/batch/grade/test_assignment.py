@@ -22,7 +22,7 @@ from toyvm.batch.grade.assignment import (
     read_assignment,
 )
 from toyvm.batch.grade.toml_tables import _KINDS, TomlError
-from toyvm.cli.assignment_page import page
+from toyvm.cli.teaching.assignment_page import page
 from toyvm.run_options import RunOptions
 
 KINDS = (Top, Build, Bounds, Machine, Test, Expectation)
@@ -57,7 +57,7 @@ def test_every_key_has_a_reader_and_a_sentence(row: Option) -> None:
 
 def test_the_reference_page_is_current() -> None:
     assert (ROOT / "docs/reference/assignment.md").read_text() == "\n".join(page()) + "\n", (
-        "python -m toyvm.cli.assignment_page > docs/reference/assignment.md"
+        "python -m toyvm.cli.teaching.assignment_page > docs/reference/assignment.md"
     )
 
 

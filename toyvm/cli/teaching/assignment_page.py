@@ -1,24 +1,24 @@
 """Prints the reference page of assignments from their declarations.
 
-`python -m toyvm.cli.assignment_page > docs/reference/assignment.md`
+`python -m toyvm.cli.teaching.assignment_page > docs/reference/assignment.md`
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from ..base.option_help import default_text
-from ..base.options import Option, OptionRecord
-from ..batch.grade.assignment import Bounds, Build, Expectation, Machine, Test, Top
-from ..batch.grade.counters import COUNTERS
-from ..batch.grade.grades import STATES
-from ..batch.grade.toml_tables import REQUIRED, TEXT_WAYS, key_of
+from ...base.option_help import default_text
+from ...base.options import Option, OptionRecord
+from ...batch.grade.assignment import Bounds, Build, Expectation, Machine, Test, Top
+from ...batch.grade.counters import COUNTERS
+from ...batch.grade.grades import STATES
+from ...batch.grade.toml_tables import REQUIRED, TEXT_WAYS, key_of
 
 _HEAD = """\
 # Assignments
 
 This page is printed from `toyvm/batch/grade/assignment.py` by
-`python -m toyvm.cli.assignment_page`. A test checks that it is current. [Grading](../grading.md)
+`python -m toyvm.cli.teaching.assignment_page`. A test checks that it is current. [Grading](../grading.md)
 explains the keys by an example.
 
 An assignment of `toyvm grade` is a TOML file. A size is a number of bytes, or a text such as

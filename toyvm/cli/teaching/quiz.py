@@ -6,9 +6,9 @@ import argparse
 import sys
 from pathlib import Path
 
-from ..base.errors import UsageError
-from .help_formatter import CommandParser, HelpFormatter
-from .terminal.pager import add_no_pager
+from ...base.errors import UsageError
+from ..help_formatter import CommandParser, HelpFormatter
+from ..terminal.pager import add_no_pager
 
 MOST = 1000  # questions of one kind on a sheet
 
@@ -64,7 +64,7 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: list[str]) -> int:
     """Make the questions, and print or write them."""
     options = parser().parse_args(argv)
-    from ..quizzes.kinds import KINDS, quiz
+    from ...quizzes.kinds import KINDS, quiz
 
     if options.list:
         print("".join(f"{kind:<13}{summary}\n" for kind, (_, summary) in KINDS.items()), end="")
@@ -80,9 +80,9 @@ def main(argv: list[str]) -> int:
         for kind in kinds
         for number in range(options.count)
     ]
-    from ..base.resources import write_atomically
-    from ..quizzes import html_sheet
-    from ..quizzes.question import SCHEMA
+    from ...base.resources import write_atomically
+    from ...quizzes import html_sheet
+    from ...quizzes.question import SCHEMA
 
     if options.solution_file:
         path = Path(options.solution_file)
@@ -114,7 +114,7 @@ def _secret(text: str | None, file: str | None) -> str:
     if text is None and file is None:
         return ""
     if file is not None:
-        from ..build import read_file
+        from ...build import read_file
 
         text = read_file(Path(file)).decode("utf-8", "surrogateescape")
     secret = (text or "").strip()

@@ -6,13 +6,13 @@ import argparse
 import sys
 from pathlib import Path
 
-from ..base.errors import UsageError
-from ..base.light_types import TYPE_CHECKING
-from .help_formatter import HelpFormatter
-from .terminal.color import add_color, enabled
+from ...base.errors import UsageError
+from ...base.light_types import TYPE_CHECKING
+from ..help_formatter import HelpFormatter
+from ..terminal.color import add_color, enabled
 
 if TYPE_CHECKING:
-    from ..batch.grade.assignment import Assignment
+    from ...batch.grade.assignment import Assignment
 
 DEFAULT_FOLDER = "grades"
 STORE = "jobs.sqlite"  # in the folder of the reports, until the grading is complete
@@ -67,8 +67,8 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _list_tests(assignment: Assignment) -> int:
-    from ..batch.grade.assignment import BUILD
-    from ..batch.grade.grades import points_text
+    from ...batch.grade.assignment import BUILD
+    from ...batch.grade.grades import points_text
 
     rows = [(BUILD, assignment.build.points)] if assignment.build.points else []
     rows += [(case.name, case.points) for case in assignment.cases()]
@@ -82,17 +82,17 @@ def main(argv: list[str]) -> int:
     options = parser().parse_args(argv)
     if options.workers < 0:
         raise UsageError("--workers: expected a number, 1 or more")
-    from ..batch.grade.assignment import read_assignment
+    from ...batch.grade.assignment import read_assignment
 
     assignment = read_assignment(Path(options.assignment))
     if options.check:
         return _list_tests(assignment)
-    from ..batch.grade.grading import grade_submissions
-    from ..batch.grade.output import make_folder, write_reports
-    from ..batch.grade.submissions import read_submissions
-    from ..batch.grade.table import text_table
-    from ..batch.grade.tables import percent
-    from ..batch.pool.progress_bar import progress_bar
+    from ...batch.grade.grading import grade_submissions
+    from ...batch.grade.output import make_folder, write_reports
+    from ...batch.grade.submissions import read_submissions
+    from ...batch.grade.table import text_table
+    from ...batch.grade.tables import percent
+    from ...batch.pool.progress_bar import progress_bar
 
     submissions = read_submissions([Path(path) for path in options.submissions], assignment.build.accept)
     folder = Path(options.output)

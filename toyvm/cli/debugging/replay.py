@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from .help_formatter import HelpFormatter
+from ..help_formatter import HelpFormatter
 
 DIVERGED = 1
 
@@ -33,8 +33,8 @@ def parser() -> argparse.ArgumentParser:
 
 def main(argv: list[str]) -> int:
     """Repeat the run. Returns its status, or 1 if it differs from the recorded one."""
-    from ..debugger.recording import read_recording
-    from ..debugger.replaying import replay
+    from ...debugger.recording import read_recording
+    from ...debugger.replaying import replay
 
     p = parser()
     args = p.parse_args(argv)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 import sys
 
-from ..base.errors import UsageError
-from ..base.options import option
-from ..base.record import replace
-from ..base.resources import require_other_file
-from ..run_options import WORLD, CommandOptions
-from . import run as run_command
-from . import run_parser
+from ...base.errors import UsageError
+from ...base.options import option
+from ...base.record import replace
+from ...base.resources import require_other_file
+from ...run_options import WORLD, CommandOptions
+from .. import run as run_command
+from .. import run_parser
 
 
 class RecordOptions(CommandOptions):
@@ -39,7 +39,7 @@ def parser() -> argparse.ArgumentParser:
 
 def main(argv: list[str]) -> int:
     """Run the program and write the recording. Returns the program's status."""
-    from ..debugger.replaying import record
+    from ...debugger.replaying import record
 
     options = run_parser.parse(RecordOptions, parser(), argv)
     if not options.recording and len(options.args) > 1 and options.args[-2] == "-o":

@@ -10,14 +10,14 @@ import sys
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, BinaryIO, cast
 
-from ..base.errors import UsageError
-from ..base.options import option
-from ..run_options import CommandOptions
-from . import run as run_command
-from . import run_parser
+from ...base.errors import UsageError
+from ...base.options import option
+from ...run_options import CommandOptions
+from .. import run as run_command
+from .. import run_parser
 
 if TYPE_CHECKING:
-    from ..debugger.timeline import Timeline
+    from ...debugger.timeline import Timeline
 
 CONNECTION = "the connection"
 DEFAULT_PORT = 1234
@@ -82,10 +82,10 @@ def main(argv: list[str]) -> int:
 
 
 def _serve(options: GdbserverOptions, resources: ExitStack) -> None:
-    from ..debugger.gdb.connection import Connection, DebuggerConsole
-    from ..debugger.gdb.running import run_on
-    from ..debugger.gdb.server import serve
-    from ..debugger.gdb.session import Ending, Session
+    from ...debugger.gdb.connection import Connection, DebuggerConsole
+    from ...debugger.gdb.running import run_on
+    from ...debugger.gdb.server import serve
+    from ...debugger.gdb.session import Ending, Session
 
     log = _log if options.log_packets else None
     stdin: BinaryIO | None = None
@@ -112,9 +112,9 @@ def _timeline(
     options: GdbserverOptions, stdin: BinaryIO | None, stdout: BinaryIO, stderr: BinaryIO
 ) -> Timeline:
     """The run of a program, or a recorded one."""
-    from ..debugger.recording import read_recording
-    from ..debugger.timeline import Timeline
-    from ..guestfs import with_sysroot
+    from ...debugger.recording import read_recording
+    from ...debugger.timeline import Timeline
+    from ...guestfs import with_sysroot
 
     if options.program.endswith(RECORDING):
         if options.args:

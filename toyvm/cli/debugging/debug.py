@@ -5,15 +5,15 @@ from __future__ import annotations
 import sys
 from itertools import chain
 
-from ..base.errors import UsageError
-from ..base.light_types import TYPE_CHECKING
-from ..base.options import option
-from ..run_options import CommandOptions
+from ...base.errors import UsageError
+from ...base.light_types import TYPE_CHECKING
+from ...base.options import option
+from ...run_options import CommandOptions
 
 if TYPE_CHECKING:
     import argparse
 
-    from ..debugger.target import Target
+    from ...debugger.target import Target
 
 DEBUGGER = "the debugger"
 _LONGEST_SCRIPT = 1 << 20  # characters
@@ -59,7 +59,7 @@ class DebugOptions(CommandOptions):
 
 def parser() -> argparse.ArgumentParser:
     """The options of `toyvm debug`."""
-    from . import run_parser
+    from .. import run_parser
 
     return run_parser.parser(
         DebugOptions,
@@ -73,7 +73,7 @@ def parser() -> argparse.ArgumentParser:
 
 def main(argv: list[str]) -> int:
     """Debug a program. Returns 0; with --batch, 1 if a command failed."""
-    from . import run_parser
+    from .. import run_parser
 
     options = run_parser.parse(DebugOptions, parser(), argv)
     scripts = [_script(path) for path in options.script]
@@ -89,13 +89,13 @@ def main(argv: list[str]) -> int:
 
 
 def _debug(options: DebugOptions, target: Target, scripts: list[list[str]], screen: bool) -> int:
-    from ..debugger.terminal.commands import Commands, QuitRequest
-    from ..debugger.terminal.conversation import Conversation
-    from ..debugger.terminal.line_mode import converse, run_lines
+    from ...debugger.terminal.commands import Commands, QuitRequest
+    from ...debugger.terminal.conversation import Conversation
+    from ...debugger.terminal.line_mode import converse, run_lines
 
     commands = Commands(Conversation(target, options.directories))
     if screen:
-        from ..debugger.terminal.screen import show_screen
+        from ...debugger.terminal.screen import show_screen
 
         show_screen(commands, [*chain(*scripts), *options.commands])
         return 0
@@ -113,13 +113,13 @@ def _debug(options: DebugOptions, target: Target, scripts: list[list[str]], scre
 
 def _target(options: DebugOptions, screen: bool) -> Target:
     """The program at its first instruction. On a screen, its output is a panel."""
-    from ..debugger.timeline import Timeline
-    from .run import starts
+    from ...debugger.timeline import Timeline
+    from ..run import starts
 
     options.check()
     out, err = (None, None) if screen else (sys.stdout.buffer, sys.stderr.buffer)
     if options.program.endswith(".tvr"):
-        from ..debugger.recording import read_recording
+        from ...debugger.recording import read_recording
 
         return Timeline.open(read_recording(options.program), stdout=out, stderr=err)
     return Timeline(starts(options), options, stdout=out, stderr=err)

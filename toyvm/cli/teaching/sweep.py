@@ -8,15 +8,15 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ..base.errors import UsageError
-from ..base.options import Option
-from .help_formatter import CommandParser, HelpFormatter
-from .terminal.color import add_color
+from ...base.errors import UsageError
+from ...base.options import Option
+from ..help_formatter import CommandParser, HelpFormatter
+from ..terminal.color import add_color
 
 
 def parser() -> argparse.ArgumentParser:
     """The options of `toyvm sweep`: its own, and one for each option of a run that can vary."""
-    from ..batch.sweep.axes import ROWS, flag_of
+    from ...batch.sweep.axes import ROWS, flag_of
 
     p = CommandParser(
         prog="toyvm sweep",
@@ -145,13 +145,13 @@ def main(argv: list[str]) -> int:
         raise UsageError("--svg: there is no --plot for it")
     if options.workers < 0 or (options.seconds is not None and options.seconds <= 0):
         raise UsageError("--workers and --seconds: expected a number above 0")
-    from ..base.resources import write_atomically
-    from ..batch.pool.jobs import DEFAULT_SECONDS
-    from ..batch.pool.progress_bar import progress_bar
-    from ..batch.sweep.axes import axis
-    from ..batch.sweep.plots import check_columns, read_plot
-    from ..batch.sweep.sweeping import columns_of, sweep
-    from ..build import read_file
+    from ...base.resources import write_atomically
+    from ...batch.pool.jobs import DEFAULT_SECONDS
+    from ...batch.pool.progress_bar import progress_bar
+    from ...batch.sweep.axes import axis
+    from ...batch.sweep.plots import check_columns, read_plot
+    from ...batch.sweep.sweeping import columns_of, sweep
+    from ...build import read_file
 
     axes = [axis(name, values) for name, values in options.axes or ()]
     columns = columns_of(axes)
@@ -175,7 +175,7 @@ def main(argv: list[str]) -> int:
     charts = [result.plot(plot) for plot in plots]
     failed = result.failures_text() if result.failures() else ""
     if options.html:
-        from ..batch.sweep.page import page
+        from ...batch.sweep.page import page
 
         write_atomically(Path(options.html), page(result, charts, f"toyvm sweep {shlex.join(argv)}").encode())
     if chosen:

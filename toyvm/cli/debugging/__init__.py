@@ -1,0 +1,1 @@
+"""Commands that stop a run, keep it, repeat it and go back in it."""

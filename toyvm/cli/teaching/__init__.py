@@ -1,0 +1,1 @@
+"""Commands for a course: grading, homework, series of runs."""
