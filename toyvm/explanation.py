@@ -59,9 +59,9 @@ Found = tuple[Sequence[Record], str]
 
 
 def _relocations(program: Program, subject: str) -> Found:
-    from .explain.relocation_explanations import RelocationExplainer, explain_rows
-    from .explain.relocation_places import parse_place, rows_of
-    from .explain.relocation_text import relocation_text
+    from .explain.relocations.relocation_explanations import RelocationExplainer, explain_rows
+    from .explain.relocations.relocation_places import parse_place, rows_of
+    from .explain.relocations.relocation_text import relocation_text
     from .relocations import R
 
     explainer = RelocationExplainer(program.link)

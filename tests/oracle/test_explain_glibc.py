@@ -12,7 +12,7 @@ from tests.support.oracles import GCC, require_oracle
 from tests.support.relocation_evaluator import check
 from toyvm.base.record import replace
 from toyvm.cli.linking.parsing import link_options, parse
-from toyvm.explain.relocation_explanations import RelocationExplainer
+from toyvm.explain.relocations.relocation_explanations import RelocationExplainer
 from toyvm.explain.values import RelocationExplanation, tree
 from toyvm.linker.link import link
 

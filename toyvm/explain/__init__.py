@@ -14,7 +14,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .address_explanations import explain_address
     from .image_differences import compare_images
-    from .relocation_explanations import RelocationExplainer, explain_relocation, explain_relocations
+    from .relocations.relocation_explanations import (
+        RelocationExplainer,
+        explain_relocation,
+        explain_relocations,
+    )
     from .section_explanations import SectionExplainer
     from .size_areas import file_size_tree, size_tree
     from .values import tree

@@ -18,8 +18,8 @@ from toyvm.observe.binutils.disassembly import disassemble
 from toyvm.observe.binutils.elf_names import SEGMENT_TYPES
 
 from .link_index import LinkIndex, short_name
-from .relocation_explanations import RelocationExplainer
-from .relocation_text import relocation_line
+from .relocations.relocation_explanations import RelocationExplainer
+from .relocations.relocation_text import relocation_line
 
 
 class AddressExplanation(Record):

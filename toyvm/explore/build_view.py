@@ -17,8 +17,8 @@ from ..base.resources import read_input
 from ..build import Program
 from ..elf.constants import SHF_ALLOC, SHT_NOBITS
 from ..explain.member_chain import explain_member
-from ..explain.relocation_explanations import RelocationExplainer
-from ..explain.relocation_text import relocation_line, relocation_text
+from ..explain.relocations.relocation_explanations import RelocationExplainer
+from ..explain.relocations.relocation_text import relocation_line, relocation_text
 from ..explain.size_areas import size_tree
 from ..explain.symbol_history import SymbolHistory
 from ..observe.pictures.treemap import Area

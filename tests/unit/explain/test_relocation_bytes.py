@@ -9,7 +9,7 @@ import pytest
 from tests.support.harness import ASM, ROOT
 from tests.support.relocation_evaluator import check
 from toyvm.build import assemble_file, build_program, directives_of, guest_libraries
-from toyvm.explain.relocation_explanations import explain_relocations
+from toyvm.explain.relocations.relocation_explanations import explain_relocations
 from toyvm.explain.values import tree
 from toyvm.linker.link import link
 from toyvm.linker.link_options import Input, LinkOptions

@@ -31,9 +31,9 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: list[str]) -> int:
     """Link, and print the explanations."""
     options, ld_words = link_request.parse(parser(), argv)
-    from ...explain.relocation_explanations import RelocationExplainer, explain_rows
-    from ...explain.relocation_places import parse_place, rows_of
-    from ...explain.relocation_text import relocation_line, relocation_text
+    from ...explain.relocations.relocation_explanations import RelocationExplainer, explain_rows
+    from ...explain.relocations.relocation_places import parse_place, rows_of
+    from ...explain.relocations.relocation_text import relocation_line, relocation_text
     from ...explain.values import tree
     from ...relocations import R
 

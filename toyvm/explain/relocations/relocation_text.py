@@ -5,8 +5,8 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator
 
+from ..values import Application, LoaderPart, RelocationExplanation
 from .field_drawing import drawing, legend
-from .values import Application, LoaderPart, RelocationExplanation
 
 WIDTH = 100
 _LABEL = 12

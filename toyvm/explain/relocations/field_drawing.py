@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from .values import Application, BitField, BitPiece
+from ..values import Application, BitField, BitPiece
 
 _WORD = 32
 

@@ -9,7 +9,7 @@ from toyvm.base.errors import UnknownNameError, UsageError
 from toyvm.base.record import Record
 from toyvm.elf.constants import STT_SECTION
 
-from .link_index import short_name
+from ..link_index import short_name
 from .relocation_explanations import RelocationExplainer
 
 _ALL = 1 << 62

@@ -13,13 +13,13 @@ from toyvm.observe.binutils.disassembly import disassemble
 from toyvm.relocation_fields import RelocationError, uleb128_length
 from toyvm.relocations import RELOCATIONS, ULEB128, Field, Formula, R
 
-from .link_index import LinkIndex
+from ..link_index import LinkIndex
+from ..section_fates import why_absent
+from ..values import Application, RelaxationVerdict, RelocationExplanation
 from .loader_parts import LoaderParts
 from .psabi_rules import rule_of
 from .relaxation_verdicts import Verdicts
 from .relocation_arithmetic import Arithmetic
-from .section_fates import why_absent
-from .values import Application, RelaxationVerdict, RelocationExplanation
 
 _LOST = {
     "frames": "its unwind record is dropped with its function",

@@ -14,8 +14,8 @@ from toyvm.linker.inputs.columns import UNDEFINED
 from toyvm.relocation_fields import scatter, uleb128_length
 from toyvm.relocations import RELOCATIONS, U_I_TYPE, U_TYPE, ULEB128, Formula, Need, Reloc
 
-from .link_index import LinkIndex
-from .values import Application, BitField, BitPiece, Operand
+from ..link_index import LinkIndex
+from ..values import Application, BitField, BitPiece, Operand
 
 _AUIPC, _LUI, _OPCODE = 0x17, 0x37, 0x7F
 _HIGH_FORMULAS = (Formula.PC_RELATIVE, Formula.GOT_PC_RELATIVE)

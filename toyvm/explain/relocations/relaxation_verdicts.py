@@ -11,9 +11,9 @@ from toyvm.linker.inputs.columns import Column
 from toyvm.linker.relax.candidates import C_J, C_LUI, FROM_GP, FROM_ZERO, FROM_ZERO_CALL, JAL, Candidates
 from toyvm.relocations import R, relocation_name
 
-from .link_index import LinkIndex
+from ..link_index import LinkIndex
+from ..values import RelaxationVerdict
 from .relocation_arithmetic import Arithmetic
-from .values import RelaxationVerdict
 
 _CALLS = (R.CALL, R.CALL_PLT)
 _ABSOLUTE = (R.HI20, R.LO12_I, R.LO12_S)

@@ -9,9 +9,9 @@ from toyvm.linker.synthetic.dynamic_relocations import DynamicRelocs
 from toyvm.linker.synthetic.got_plt import GOT_PLT_HEADER, PLT_ENTRY, PLT_HEADER, WORD
 from toyvm.relocations import RELOCATIONS, Formula, Need, R, relocation_name
 
-from .link_index import LinkIndex
+from ..link_index import LinkIndex
+from ..values import LoaderPart
 from .relocation_arithmetic import Arithmetic
-from .values import LoaderPart
 
 
 class LoaderParts:

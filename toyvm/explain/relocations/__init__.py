@@ -1,0 +1,1 @@
+"""A relocation: its arithmetic, its bits, what relaxation did, what the loader does."""
