@@ -18,7 +18,7 @@ from tests.support.oracles import GCC, GNU_AS, READELF, require_oracle
 from toyvm.assembler.assemble import assemble_text
 from toyvm.assembler.state import AssemblerOptions, enabled_rows
 from toyvm.cli import as_
-from toyvm.elf.isa_strings import Arch
+from toyvm.elf.architecture.isa_strings import Arch
 from toyvm.elf.object_writer import write_object
 from toyvm.isa.compressed import COMPRESSED
 from toyvm.isa.pseudo import PSEUDOS

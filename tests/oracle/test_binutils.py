@@ -15,8 +15,8 @@ import pytest
 from tests.support.elf_samples import objects
 from tests.support.oracles import GCC, GNU_AR, GNU_AS, GNU_LD, NM, OBJDUMP, QEMU, READELF, require_oracle
 from toyvm.build import LibraryDir
-from toyvm.elf.attributes import TAG_ARCH, decode
-from toyvm.elf.isa_strings import Arch, ArchError
+from toyvm.elf.architecture.attributes import TAG_ARCH, decode
+from toyvm.elf.architecture.isa_strings import Arch, ArchError
 from toyvm.elf.object_reader import read_object
 from toyvm.elf.object_writer import write_object
 

@@ -22,7 +22,7 @@ from tests.support.harness import ROOT
 from toyvm.base.errors import AssemblyError, ElfError, UsageError
 from toyvm.base.resources import cache_dir
 from toyvm.elf import constants as c
-from toyvm.elf.attributes import decode
+from toyvm.elf.architecture.attributes import decode
 from toyvm.elf.elf_file import ElfFile
 from toyvm.relocations import RELOCATIONS, relocation_name
 

@@ -8,11 +8,11 @@ import numpy as np
 
 from tests.support.line_script import build, lines_by_loc, lines_by_row
 from toyvm.elf import constants as c
+from toyvm.elf.architecture.attributes import TAG_ARCH, TAG_STACK_ALIGN, encode
+from toyvm.elf.architecture.isa_strings import Arch
 from toyvm.elf.archive import Member
 from toyvm.elf.archive import write as write_archive
-from toyvm.elf.attributes import TAG_ARCH, TAG_STACK_ALIGN, encode
 from toyvm.elf.headers import Ehdr, Phdr, Shdr, pack_dynamic
-from toyvm.elf.isa_strings import Arch
 from toyvm.elf.object_file import NULL_SECTION, ObjectFile, Section, SectionGroup, SymbolTable
 from toyvm.elf.object_writer import write_object
 from toyvm.elf.record_arrays import RELA, SYM

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from toyvm.base.record import Record
 
 from ..base.errors import AssemblyError, UsageError
-from ..elf.isa_strings import ArchError, abi_faults
+from ..elf.architecture.isa_strings import ArchError, abi_faults
 from .finalize import finish
 from .gnu_messages import header
 from .object_output import AssembledFile

@@ -35,7 +35,7 @@ from .problems import Problem, unknown
 from .sections import AsmSymbol, DeferredOperation, Fix, Linear, Part, PartKind
 
 if TYPE_CHECKING:
-    from ..elf.isa_strings import Arch
+    from ..elf.architecture.isa_strings import Arch
     from .state import AssemblyState
 
 CALL_PLT = "%call_plt"  # in expansions only, see toyvm.isa.pseudo

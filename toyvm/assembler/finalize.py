@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from toyvm.base.record import Record
 
-from ..elf import attributes
+from ..elf.architecture import attributes
 from ..elf.constants import (
     EF_RISCV_FLOAT_ABI_DOUBLE,
     EF_RISCV_FLOAT_ABI_QUAD,

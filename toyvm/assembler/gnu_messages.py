@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ..base.diagnostics import Diagnostic
-    from ..elf.isa_strings import Arch
+    from ..elf.architecture.isa_strings import Arch
 
 _SEVERITIES = {"error": "Error", "warning": "Warning"}
 _SPACE = re.compile(r"\s+")

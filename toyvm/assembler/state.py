@@ -12,9 +12,9 @@ from copy import copy
 from toyvm.base.record import Record
 
 from ..base.diagnostics import Diagnostic
+from ..elf.architecture.extension_names import DEFAULT_SPEC
+from ..elf.architecture.isa_strings import Arch
 from ..elf.constants import SHF_ALLOC, SHF_WRITE, SHT_NOBITS
-from ..elf.extension_names import DEFAULT_SPEC
-from ..elf.isa_strings import Arch
 from ..isa.extensions import satisfied
 from ..isa.widths import both
 from .dwarf.cfi_directives import CallFrameTable

@@ -10,7 +10,7 @@ import pytest
 from toyvm.assembler.assemble import assemble_text, assemble_texts
 from toyvm.assembler.state import AssemblerOptions
 from toyvm.base.errors import AssemblyError, UsageError
-from toyvm.elf.attributes import decode
+from toyvm.elf.architecture.attributes import decode
 from toyvm.elf.object_file import ObjectFile, Section
 from toyvm.relocations import R
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from toyvm.base.errors import ElfError
-from toyvm.elf.attributes import TAG_ARCH, TAG_STACK_ALIGN, TAG_UNALIGNED_ACCESS, decode, encode
-from toyvm.elf.extension_names import PROFILES
-from toyvm.elf.isa_strings import Arch, ArchError
+from toyvm.elf.architecture.attributes import TAG_ARCH, TAG_STACK_ALIGN, TAG_UNALIGNED_ACCESS, decode, encode
+from toyvm.elf.architecture.extension_names import PROFILES
+from toyvm.elf.architecture.isa_strings import Arch, ArchError
 
 # What GNU as 2.40 writes for it (-misa-spec=20191213).
 CANONICAL = {

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from toyvm.elf.attributes import TAG_ARCH, TAGS
-from toyvm.elf.isa_strings import Arch, ArchError
+from toyvm.elf.architecture.attributes import TAG_ARCH, TAGS
+from toyvm.elf.architecture.isa_strings import Arch, ArchError
 
 from ..encode import encode
 from ..problems import MAX_SECTION_BYTES, Problem, unknown

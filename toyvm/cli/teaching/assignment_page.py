@@ -18,8 +18,8 @@ _HEAD = """\
 # Assignments
 
 This page is printed from `toyvm/batch/grade/assignment.py` by
-`python -m toyvm.cli.teaching.assignment_page`. A test checks that it is current. [Grading](../grading.md)
-explains the keys by an example.
+`python -m toyvm.cli.teaching.assignment_page`. A test checks that it is current.
+[Grading](../grading.md) explains the keys by an example.
 
 An assignment of `toyvm grade` is a TOML file. A size is a number of bytes, or a text such as
 `"64K"` or `"16M"`. Files beside the assignment are named relative to its folder."""

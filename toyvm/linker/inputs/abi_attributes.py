@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from toyvm.base.errors import ElfError
-from toyvm.elf.attributes import TAG_ARCH, Attributes, decode, encode
+from toyvm.elf.architecture.attributes import TAG_ARCH, Attributes, decode, encode
+from toyvm.elf.architecture.isa_strings import Arch, ArchError
 from toyvm.elf.constants import (
     EF_RISCV_FLOAT_ABI,
     EF_RISCV_RVC,
@@ -15,7 +16,6 @@ from toyvm.elf.constants import (
     SHF_EXECINSTR,
     SHT_RISCV_ATTRIBUTES,
 )
-from toyvm.elf.isa_strings import Arch, ArchError
 
 from ..link_errors import Diagnostics
 from ..link_options import LinkOptions

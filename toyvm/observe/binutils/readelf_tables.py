@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from toyvm.base.errors import ElfError
 from toyvm.elf import constants as c
-from toyvm.elf.attributes import TAG_ARCH, TAG_STACK_ALIGN, TAG_UNALIGNED_ACCESS, TAGS, decode
+from toyvm.elf.architecture.attributes import TAG_ARCH, TAG_STACK_ALIGN, TAG_UNALIGNED_ACCESS, TAGS, decode
 from toyvm.elf.elf_file import ElfFile, ElfSection
 from toyvm.elf.object_file import SymbolTable
 from toyvm.elf.symbol_versions import Version, symbol_versions

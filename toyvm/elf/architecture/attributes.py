@@ -9,8 +9,8 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable, Mapping
 
-from ..base.errors import ElfError
-from .leb128 import read_uleb128, uleb128
+from ...base.errors import ElfError
+from ..leb128 import read_uleb128, uleb128
 
 TAG_FILE = 1
 TAG_STACK_ALIGN = 4

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 
 from toyvm.base.record import Record
 
-from ..base.diagnostics import did_you_mean
-from ..base.errors import ToyvmError
+from ...base.diagnostics import did_you_mean
+from ...base.errors import ToyvmError
 from .extension_names import CONFLICTS, DEFAULT_SPEC, HIDDEN, IMPLIED, PROFILES, VERSIONS, default_version
 
 
