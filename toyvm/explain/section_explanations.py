@@ -13,7 +13,7 @@ from toyvm.elf.constants import SHF_ALLOC, SHT_NOBITS
 from toyvm.linker.image_layout import LoadSegment, OutputSection
 from toyvm.linker.link_result import LinkResult
 from toyvm.linker.output_names import joining_rule
-from toyvm.linker.script.tree import InputPattern
+from toyvm.linker.script.reading.tree import InputPattern
 from toyvm.observe.binutils.elf_names import SECTION_TYPES, section_flags
 
 from .link_index import LinkIndex, short_name

@@ -51,8 +51,8 @@ from .undefined_references import check_references
 from .visibility.version_script import NO_SCRIPT, check_versions, local_symbols, parse_version_script
 
 if TYPE_CHECKING:
+    from .script.reading.tree import Script
     from .script.scripted import Scripted
-    from .script.tree import Script
 
 
 def link(inputs: Sequence[Input], options: LinkOptions) -> LinkResult:

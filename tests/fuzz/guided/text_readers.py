@@ -30,7 +30,7 @@ from toyvm.isa.pseudo import PSEUDOS
 from toyvm.isa.table import INSNS
 from toyvm.linker.link import link
 from toyvm.linker.link_options import Input, LinkOptions
-from toyvm.linker.script.grammar import _KEYWORDS
+from toyvm.linker.script.reading.grammar import _KEYWORDS
 
 ROOT = Path(__file__).resolve().parents[3]
 _SMALL = 2500  # bytes of a source that is a seed

@@ -12,7 +12,18 @@ from .flags import KEEP, NEVER_LOAD, READONLY, section_flags
 from .matching import Matcher
 from .orphans import Flow, OrphanPlacer, OrphanSection
 from .plan import DISCARD, Out, Plan
-from .tree import Assignment, Call, Data, Expr, Fill, InputPattern, Insert, OutputSection, Script, Text
+from .reading.tree import (
+    Assignment,
+    Call,
+    Data,
+    Expr,
+    Fill,
+    InputPattern,
+    Insert,
+    OutputSection,
+    Script,
+    Text,
+)
 
 
 def arrange(program: ProgramColumns, script: Script, options: LinkOptions, errors: Diagnostics) -> Plan:
@@ -154,7 +165,7 @@ class _Arranger:
 
     def _start(self, name: str, address: int, flow: Flow) -> None:
         """--section-start: the section exists, and its address is that one."""
-        from .tree import Number, Place, Source
+        from .reading.tree import Number, Place, Source
 
         place = Place(Source("--section-start", ""), 0, 0)
         out = next((o for o in self.outs if o.name == name and o.matches), None)

@@ -13,8 +13,8 @@ from toyvm.base.resources import kept, read_input, source_version
 from ..link_options import Input, LinkOptions
 from .builtin import builtin_script
 from .gnu_scripts import gnu_script
-from .reader import read_expression, read_ordering, read_script
-from .tree import (
+from .reading.reader import read_expression, read_ordering, read_script
+from .reading.tree import (
     Assignment,
     InputFile,
     InputPattern,

@@ -11,7 +11,7 @@ import numpy as np
 from toyvm.base.record import Record
 
 from ..inputs.columns import ProgramColumns
-from .tree import InputPattern, SectionPattern
+from .reading.tree import InputPattern, SectionPattern
 
 _SPECIAL = re.compile(r"[*?\[\\]")
 _PLAIN_PRIORITY = -1

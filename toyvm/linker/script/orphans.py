@@ -10,7 +10,7 @@ from toyvm.base.record import Record
 from ...elf.constants import SHT_NOTE, SHT_RELA
 from .flags import ALLOC, CODE, CONTENTS, DATA, DEBUG, LOAD, READONLY, TLS
 from .plan import Lone, Out
-from .tree import Assertion, Assignment, Number, OutputSection, Place, Source
+from .reading.tree import Assertion, Assignment, Number, OutputSection, Place, Source
 
 Flow = list[Out | Assignment | Assertion]
 

@@ -12,9 +12,9 @@ from ...elf.headers import Phdr
 from .flags import ALLOC, CODE, LOAD, READONLY, TLS
 from .placing import Placed
 from .plan import Out
+from .reading.tree import Assertion, Assignment, Data, Text
 from .segments import estimated_headers, map_segments
 from .sizing import Sizing
-from .tree import Assertion, Assignment, Data, Text
 from .values import ABSOLUTE, Section
 
 _ROUNDS = 10  # for the program headers to fit the room that the first pass left for them

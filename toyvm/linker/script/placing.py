@@ -10,7 +10,7 @@ from toyvm.base.record import Record
 from ...base.bits import M64
 from .flags import ALLOC, CODE, DATA, LOAD, READONLY, TLS
 from .plan import Out
-from .tree import OutputSection, Place, Region, Script
+from .reading.tree import OutputSection, Place, Region, Script
 from .values import Value
 
 DEFAULT_REGION = "*default*"

@@ -9,7 +9,7 @@ from toyvm.base.record import Record
 from ...elf.constants import SHT_NOBITS, SHT_NOTE, SHT_PROGBITS
 from ..inputs.columns import Column
 from .flags import ALLOC, ARRAY_TYPES, CONTENTS, LOAD, MERGE, NEVER_LOAD, READONLY, STRINGS, named_type
-from .tree import Assertion, Assignment, BodyStatement, OutputSection, Script
+from .reading.tree import Assertion, Assignment, BodyStatement, OutputSection, Script
 
 DISCARD = "/DISCARD/"
 _NO_ALLOC = ("DSECT", "COPY", "INFO", "OVERLAY")

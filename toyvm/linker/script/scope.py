@@ -13,7 +13,7 @@ from ..link_options import LinkOptions
 from .flags import KEEP, TLS
 from .placing import Placed, Regions, ScriptSymbol
 from .plan import Plan
-from .tree import Assertion, Assignment, Binary, Call, Conditional, Expr, Name, Number, Place
+from .reading.tree import Assertion, Assignment, Binary, Call, Conditional, Expr, Name, Number, Place
 from .values import ABSOLUTE, Evaluator, Section, Segment, Value
 
 _LINKER_SYMBOLS = {

@@ -16,7 +16,7 @@ from ..provided_symbols import ScriptNames
 from .arranging import arrange
 from .layout import lay_out_by_script
 from .plan import Plan
-from .tree import CrossReferences, Script, names_in
+from .reading.tree import CrossReferences, Script, names_in
 
 
 class Scripted:

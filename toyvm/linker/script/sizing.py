@@ -9,8 +9,8 @@ from ...base.bits import M64, align_up, u64
 from .flags import ALLOC, LOAD
 from .placing import DEFAULT_REGION, MemoryRegion, Placed
 from .plan import Lone, Out
+from .reading.tree import Assertion, Assignment, Data, Expr, Fill, Number, Text
 from .scope import ScriptScope
-from .tree import Assertion, Assignment, Data, Expr, Fill, Number, Text
 from .values import ABSOLUTE
 
 MAX_ALIGN = 1 << 30

@@ -12,7 +12,7 @@ from typing import NamedTuple, Protocol
 from toyvm.base.record import Record
 
 from ...base.bits import M64, align_up, sext, u64
-from .tree import Binary, Call, Conditional, Expr, Name, Number, Place, Unary
+from .reading.tree import Binary, Call, Conditional, Expr, Name, Number, Place, Unary
 
 
 class Section(Protocol):

@@ -6,8 +6,17 @@ import pytest
 
 from tests.support.small_links import START, errors_of
 from toyvm.base.errors import LinkError
-from toyvm.linker.script.reader import MAX_INCLUDES, read_script
-from toyvm.linker.script.tree import Assignment, Call, Fill, InputPattern, Insert, OutputSection, Script, Text
+from toyvm.linker.script.reading.reader import MAX_INCLUDES, read_script
+from toyvm.linker.script.reading.tree import (
+    Assignment,
+    Call,
+    Fill,
+    InputPattern,
+    Insert,
+    OutputSection,
+    Script,
+    Text,
+)
 
 
 def read(text: str, **files: str) -> Script:
