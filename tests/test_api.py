@@ -1,5 +1,6 @@
 """The four verbs from Python, as the README shows them, and the values they return."""
 
+import importlib
 import os
 import re
 import stat
@@ -141,3 +142,10 @@ def test_limits_on_calls_and_faults_stop_the_run() -> None:
     run = run_text(touches, max_faults=100, max_instructions=10**6)
     assert (run.status, run.stopped) == (124, "limit of 100 page faults reached")
     assert 100 <= run.stats.page_faults < 200
+
+
+@pytest.mark.parametrize("package", ["toyvm", "toyvm.api", "toyvm.assembler", "toyvm.explain"])
+def test_each_public_name_is_found(package: str) -> None:
+    module = importlib.import_module(package)
+    for name in module.__all__:
+        assert getattr(module, name) is not None

@@ -24,12 +24,12 @@ if TYPE_CHECKING:
     from .values import tree
 
 _HOMES = {
-    "RelocationExplainer": "relocation_explanations",
+    "RelocationExplainer": "relocations.relocation_explanations",
     "SectionExplainer": "section_explanations",
     "compare_images": "image_differences",
     "explain_address": "address_explanations",
-    "explain_relocation": "relocation_explanations",
-    "explain_relocations": "relocation_explanations",
+    "explain_relocation": "relocations.relocation_explanations",
+    "explain_relocations": "relocations.relocation_explanations",
     "file_size_tree": "size_areas",
     "size_tree": "size_areas",
     "tree": "values",
