@@ -14,7 +14,18 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tests.bench import compute, debian_programs, grade, latency, memory, swap, system, timetravel, tools
+from tests.bench import (
+    compute,
+    debian_programs,
+    explore_page,
+    grade,
+    latency,
+    memory,
+    swap,
+    system,
+    timetravel,
+    tools,
+)
 from tests.bench.host import describe
 from tests.bench.measure import progress
 from tests.bench.settings import Settings
@@ -32,6 +43,7 @@ GROUPS: dict[str, Group] = {
     **memory.GROUPS,
     **swap.GROUPS,
     "timetravel": (timetravel.TABLE, timetravel.rows),
+    "explore": (explore_page.TABLE, explore_page.rows),
     "debian": (debian_programs.TABLE, debian_programs.rows),
 }
 # Names for several groups at once.
