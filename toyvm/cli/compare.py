@@ -48,10 +48,12 @@ def main(argv: list[str]) -> int:
         instances = [int(word) for word in options.instances.split(",")]
     except ValueError:
         raise UsageError(f"--instances {options.instances}: expected numbers such as 1,2,4,8") from None
-    from ..base.resources import write_atomically
+    from ..base.resources import require_other_file, write_atomically
     from ..experiment import compare
     from ..observe import compare_report
 
+    if options.html:
+        require_other_file(options.html, [options.program, *options.with_])
     with ProgressLine() as progress:
         result = compare(
             [Path(options.program), *map(Path, options.with_)],

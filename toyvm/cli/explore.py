@@ -78,13 +78,14 @@ def main(argv: list[str]) -> int:
     options.check()
     from pathlib import Path
 
-    from ..base.resources import write_atomically
+    from ..base.resources import require_other_file, write_atomically
     from ..explore.explore import explore
     from ..guestfs import with_sysroot
 
-    program = _built(sources, options)
     name = os.path.splitext(os.path.basename(sources[0]))[0]
     output = output or f"{name}.html"
+    require_other_file(output, [*sources, *options.with_])
+    program = _built(sources, options)
     args = tuple(rest) or (() if isinstance(program, str) else tuple(program.directives.args))
     stdin = None if isinstance(program, str) else program.directives.stdin.encode()
     how = _how(program, sources, options)

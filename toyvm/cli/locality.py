@@ -77,7 +77,7 @@ def _windows(text: str) -> list[int]:
 
 
 def _draw(options: argparse.Namespace, trace: PageTrace, string: ReferenceString, found: Locality) -> None:
-    from ..base.resources import write_atomically
+    from ..base.resources import require_other_file, write_atomically
     from ..observe.pictures import locality_charts
     from ..observe.pictures.heat_map import heatmap
 
@@ -92,4 +92,5 @@ def _draw(options: argparse.Namespace, trace: PageTrace, string: ReferenceString
         if path is not None:
             if not string.footprint:
                 raise UsageError(f"{path}: {name} has no references to draw")
+            require_other_file(path, [options.trace])
             write_atomically(path, draw().encode())

@@ -82,9 +82,12 @@ def main(argv: list[str]) -> int:
     wanted = [word for words in options.policy for word in words.split(",") if word] or POLICIES
     if unknown := sorted(set(wanted) - set(POLICIES)):
         raise UsageError(f"--policy {unknown[0]}: expected any of {', '.join(POLICIES)}")
+    from ..base.resources import require_other_file
     from ..observe.pages.miss_ratio import curves, parse_frames, text_table
     from ..observe.pages.page_trace import read_trace
 
+    if options.svg and options.trace:
+        require_other_file(options.svg, [options.trace])
     frames = parse_frames(options.frames or (FRAMES if options.trace else FRAMES_OF_A_STRING))
     with ProgressLine() as progress:
         result = curves(

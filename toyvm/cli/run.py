@@ -98,6 +98,7 @@ def execute(
         raise UsageError("--break-count can be used with --break only")
     if options.trace_range and "insn" not in options.trace:
         raise UsageError("--trace-range can be used with --trace=insn only")
+    _keep_inputs(options)
     begun = starts(options)
     options = without_library_folder(options)
     name = os.path.basename(options.program)
@@ -119,6 +120,18 @@ def execute(
     for watcher, path, title in pictures:
         watcher.write(path, title)
     return result
+
+
+def _keep_inputs(options: CommandOptions) -> None:
+    """Raise UsageError if a file that the run writes is part of the program."""
+    more = options.args if options.together or options.no_mmu else _more_sources(options)[0]
+    written = (options.frames_picture, options.layout_picture, options.trace_out, options.report_file)
+    outputs = [path for path in written if path is not None]
+    if outputs:
+        from ..base.resources import require_other_file
+
+        for path in outputs:
+            require_other_file(path, [options.program, *options.with_, *more])
 
 
 def starts(options: CommandOptions) -> list[Start]:

@@ -60,10 +60,29 @@ def test_what_never_ends_is_not_read_for_ever(monkeypatch: pytest.MonkeyPatch) -
         assert main([*command, "/dev/zero"]) in (1, 2)
 
 
-def test_the_source_survives_as_output(source: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["as", "-o", str(source), str(source)]) == 2
+# Commands, each with an option for a file that it writes.
+WRITING = (
+    "as -o",
+    "run --trace-out",
+    "run --report-file",
+    "run --frames-picture",
+    "explore -o",
+    "compare --html",
+    "policies --svg",
+    "sweep -o",
+    "trace pages -o",
+    "record -o",
+)
+
+
+@pytest.mark.parametrize("words", WRITING)
+def test_the_source_survives_as_output(words: str, source: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*words.split(), str(source), str(source)]) == 2
     assert "the same file" in capsys.readouterr().err
     assert source.read_text() == PROGRAM
+
+
+def test_other_files_are_told_from_the_same(source: Path) -> None:
     require_other_file(os.devnull, [os.devnull])  # no harm in that
     with pytest.raises(UsageError):
         require_other_file(source, [f"{source.parent}/./{source.name}"])

@@ -145,7 +145,7 @@ def main(argv: list[str]) -> int:
         raise UsageError("--svg: there is no --plot for it")
     if options.workers < 0 or (options.seconds is not None and options.seconds <= 0):
         raise UsageError("--workers and --seconds: expected a number above 0")
-    from ...base.resources import write_atomically
+    from ...base.resources import require_other_file, write_atomically
     from ...batch.pool.jobs import DEFAULT_SECONDS
     from ...batch.pool.progress_bar import progress_bar
     from ...batch.sweep.axes import axis
@@ -153,6 +153,8 @@ def main(argv: list[str]) -> int:
     from ...batch.sweep.sweeping import columns_of, sweep
     from ...build import read_file
 
+    for path in filter(None, (options.html, options.output, options.parquet, *options.svg)):
+        require_other_file(path, [*options.programs, *options.with_])
     axes = [axis(name, values) for name, values in options.axes or ()]
     columns = columns_of(axes)
     plots = [read_plot(text, columns) for text in options.plot]

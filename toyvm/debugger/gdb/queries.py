@@ -187,6 +187,25 @@ def _process_info(session: Session, text: str) -> bytes:
     ).encode()
 
 
+def _memory_region(session: Session, text: str) -> bytes:
+    """The mapping around an address, or the hole, in LLDB's words. A hole has no permissions."""
+    address, begin = hex_number(text), 0
+    for line in session.target.ask("maps", session.selected_process()).splitlines():
+        extent, permissions, *_, name = [*line.split(None, 5), ""][:6]
+        start, end = (int(word, 16) for word in extent.split("-"))
+        if address < start:
+            return _region(begin, start)
+        if address < end:
+            shown = "".join(letter for letter in permissions if letter in "rwx")
+            return _region(start, end) + f"permissions:{shown};name:{name.encode().hex()};".encode()
+        begin = end
+    return _region(begin, 1 << 64)
+
+
+def _region(start: int, end: int) -> bytes:
+    return f"start:{start:x};size:{end - start:x};".encode()
+
+
 def _register_info(session: Session, text: str) -> bytes:
     return register_info(hex_number(text, 4)).encode()
 
@@ -212,4 +231,5 @@ QUERIES: dict[str, Callable[[Session, str], bytes]] = {
     "qHostInfo": _host_info,
     "qProcessInfo": _process_info,
     "qRegisterInfo": _register_info,
+    "qMemoryRegionInfo": _memory_region,
 }

@@ -383,13 +383,26 @@ def test_running_again_and_going() -> None:
     assert answer(made, b"D") == b"OK" and made.ending is Ending.DETACHED
 
 
-def test_what_lldb_asks() -> None:
+MAPS = """\
+00010000-00012000 r-xp 00000000 00:15 8                                  /bin/a b
+00020000-00021000 rw-p 00000000 00:00 0
+"""
+
+
+def test_what_lldb_asks(monkeypatch: pytest.MonkeyPatch) -> None:
     made = session(features=b"xmlRegisters=i386,arm,mips,arc")
     assert b"ptrsize:8;" in answer(made, b"qHostInfo") and b"pid:1;" in answer(made, b"qProcessInfo")
     assert answer(made, b"qRegisterInfo20").startswith(b"name:pc;bitsize:64;") and b"generic:pc;" in answer(
         made, b"qRegisterInfo20"
     )
     assert answer(made, b"qRegisterInfoff") == b"E01"
+    monkeypatch.setattr(made.target, "ask", lambda question, pid, address=0: {"maps": MAPS}[question])
+    assert answer(made, b"qMemoryRegionInfo:0") == b"start:0;size:10000;"
+    name = b"/bin/a b".hex().encode()
+    assert answer(made, b"qMemoryRegionInfo:11fff") == b"start:10000;size:2000;permissions:rx;name:%b;" % name
+    assert answer(made, b"qMemoryRegionInfo:12000") == b"start:12000;size:e000;"
+    assert answer(made, b"qMemoryRegionInfo:20000") == b"start:20000;size:1000;permissions:rw;name:;"
+    assert answer(made, b"qMemoryRegionInfo:21000") == b"start:21000;size:fffffffffffdf000;"
     assert answer(made, b"p20;thread:1;") == struct.pack("<Q", CODE).hex().encode()
 
 
