@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import subprocess
+import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -16,7 +18,11 @@ from toyvm.elf.object_writer import write_object
 
 pytestmark = pytest.mark.oracle
 
-TABLES = {"row": lines_by_row, "loc": lines_by_loc}
+TABLES = {
+    "row": lines_by_row,
+    "loc": lines_by_loc,
+    **{f"row{level}": partial(lines_by_row, level) for level in (2, 3, 4)},
+}
 
 
 def _run(*command: str, cwd: Path) -> str:
@@ -89,3 +95,70 @@ def test_labels_get_the_rows_that_gas_gives_them(tmp_path: Path) -> None:
         for name in ("g.o", "t.o")
     }
     assert len(rows["g.o"]) > 6 and rows["t.o"] == rows["g.o"]
+
+
+ROWS_AND_FILES = """.file 1 "d/a.c"
+        .file 2 "b.c"
+        .text
+        .balign 8
+    f:  .loc 1 3 4
+        nop
+        .loc 1 5 view 0
+        nop
+        .loc 1 5 7 is_stmt 0 discriminator 2
+        .loc 2 900
+        call f
+        .loc 2 901 epilogue_begin
+        .balign 8
+        ret
+        .loc 2 2 isa 3
+        .skip 60000
+        nop
+        .section .text.g,"ax"
+        .loc 1 9 prologue_end basic_block
+        nop
+        .loc 1 12
+        .loc 1 13 view -0
+        nop
+        .text 1
+        .loc 1 20
+        nop
+        """
+
+
+@pytest.mark.parametrize("options", [(), ("-gdwarf-2",), ("-gdwarf-4",)])
+def test_line_tables_are_those_of_gas(options: tuple[str, ...], tmp_path: Path) -> None:
+    """The bytes of .debug_line after linking, and what readelf shows of the object."""
+    require_oracle(GNU_AS, GNU_LD, READELF)
+    (tmp_path / "a.s").write_text(ROWS_AND_FILES)
+    (tmp_path / "b.s").write_text(".text\nnop\ncall b\nb: nop; nop\n.section .data\n.word 3\n.text 2\nnop\n")
+    shown = {}
+    for source in ("a.s", "b.s"):
+        for name, command in (("g", (GNU_AS,)), ("t", (sys.executable, "-m", "toyvm", "as"))):
+            _run(*command, "-march=rv64gc", *options, source, "-o", f"{name}.o", cwd=tmp_path)
+            lines = _run(READELF, "-wl", f"{name}.o", cwd=tmp_path)
+            ranges = _run(READELF, "-wrR", f"{name}.o", cwd=tmp_path)
+            shown[name] = lines, ranges
+        assert shown["t"] == shown["g"]
+
+
+def test_names_of_version_5(tmp_path: Path) -> None:
+    require_oracle(GNU_AS, READELF)
+    files = """.file 0 "/home/x" "m.c" md5 0x95828e8bc4f7404dbf7526fb7bd0f192
+        .file 1 "m.c"
+        .file 2 "/usr/include" "stdio.h"
+        .file 3 "/usr/include/stdlib.h"
+        .file 4 "sub/n.h"
+        .loc 2 4
+        nop
+        .section .debug_line_str,"MS",@progbits,1
+        .string "a string of the text"
+        .section .debug_info
+        .byte 0
+        """
+    (tmp_path / "a.s").write_text(files)
+    _run(GNU_AS, "a.s", "-o", "g.o", cwd=tmp_path)
+    _run(sys.executable, "-m", "toyvm", "as", "a.s", "-o", "t.o", cwd=tmp_path)
+    of_gas, ours = (_run(READELF, "-wl", name, cwd=tmp_path) for name in ("g.o", "t.o"))
+    cut = " Line Number Statements"
+    assert ours.partition(cut)[0].splitlines()[4:] == of_gas.partition(cut)[0].splitlines()[4:]

@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from toyvm.assembler.dwarf.code_places import EmittedSection, Place, SectionStart
-from toyvm.assembler.dwarf.line_table import LineTableWriter, Loc, Unit
+from toyvm.assembler.dwarf.compile_unit import Unit
+from toyvm.assembler.dwarf.line_program import Loc
+from toyvm.assembler.dwarf.line_table import LineTableWriter
 from toyvm.elf.constants import SHF_ALLOC, SHF_EXECINSTR, STB_LOCAL
 from toyvm.elf.object_file import NULL_SECTION, ObjectFile, Section, SymbolTable
 from toyvm.elf.record_arrays import RELA, SYM
@@ -26,9 +28,9 @@ SIZES = {1: 620, 2: 70008}
 Handle = tuple[int, int]
 
 
-def lines_by_row() -> LineTableWriter[int, Handle]:
+def lines_by_row(level: int = 5) -> LineTableWriter[int, Handle]:
     """What `as -g` does: a row for each instruction."""
-    table: LineTableWriter[int, Handle] = LineTableWriter("/home/me")
+    table: LineTableWriter[int, Handle] = LineTableWriter("/home/me", level=level)
     for section, offset, _, file, line in ROWS:
         table.row(section, lambda place=(section, offset): place, table.file_number(file), line)
     return table

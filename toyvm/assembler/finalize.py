@@ -8,6 +8,8 @@ that no directive names come last.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from toyvm.base.record import Record
 
 from ..elf.architecture import attributes
@@ -20,6 +22,8 @@ from ..elf.constants import (
     EF_RISCV_TSO,
     SHF_ALLOC,
     SHF_EXECINSTR,
+    SHF_MERGE,
+    SHF_STRINGS,
     SHT_PROGBITS,
     SHT_RISCV_ATTRIBUTES,
     STB_LOCAL,
@@ -33,7 +37,8 @@ from ..relocations import RELOCATIONS, R
 from .directives.data import nops
 from .dwarf.call_frames import CfiError
 from .dwarf.code_places import EmittedSection, Place, SectionStart
-from .dwarf.line_table import Unit
+from .dwarf.compile_unit import Unit
+from .dwarf.line_table import LineError
 from .fixup_resolution import FixupResolver, PendingReloc
 from .object_output import AssembledFile, ObjectOutput
 from .problems import Problem
@@ -63,6 +68,7 @@ def finish(state: AssemblyState, name: str) -> AssembledFile | None:
         state.section(".note.GNU-stack", SHT_PROGBITS, flags, listed=False)
     _leave_absolute(state)
     _end_lines(state)
+    ends = {section: section.in_order()[-1].here() for section in state.sections if section.is_code}
     _pad_code(state)
     layout = SectionLayout()
     resolver = FixupResolver(state, layout)
@@ -76,12 +82,15 @@ def finish(state: AssemblyState, name: str) -> AssembledFile | None:
             symbol.binding = STB_WEAK
     resolver.settle_symbols()
     # All labels have their addresses now.
-    tables = [] if state.is_stopped else _tables(state, layout)
+    for view, where in state.zero_views:
+        if resolver.number_of(view):
+            state.report(Problem("view number mismatch"), where)
+    tables = [] if state.is_stopped else _tables(state, layout, ends)
     contents = {section: _section_contents(state, resolver, section) for section in state.sections}
     _explicit_relocs(state, resolver, contents)
-    for table in tables:
-        section, made = _emitted(state, table)
-        contents[section] = made
+    made = [_table_section(state, table) for table in tables]  # all before a relocation names one
+    for section, table in zip(made, tables, strict=True):
+        _emit(state, section, table, contents)
     if state.is_stopped:
         return None
     _trim_mapping_symbols(state, layout)
@@ -131,8 +140,7 @@ def _e_flags(state: AssemblyState) -> int:
 
 def _end_lines(state: AssemblyState) -> None:
     """Give a `.loc` without an instruction after it a row at the end of its section."""
-    if state.lines is not None and state.lines.pending:
-        state.lines.instruction(state.chunk.section, state.chunk.here)
+    state.flush_line()
 
 
 def _pad_code(state: AssemblyState) -> None:
@@ -244,8 +252,10 @@ def _long_jump(word: int) -> int:
     return INSNS["jal"].encode(rd=1 if word >> 13 == _C_JAL else 0)
 
 
-def _tables(state: AssemblyState, layout: SectionLayout) -> list[EmittedSection[AsmSymbol]]:
-    """The sections of call frames and line tables."""
+def _tables(
+    state: AssemblyState, layout: SectionLayout, ends: dict[AsmSection, AsmSymbol]
+) -> list[EmittedSection[AsmSymbol]]:
+    """The sections of call frames and line tables. `ends` are labels before the padding of code."""
     order = {chunk: index for index, chunk in enumerate(c for s in state.sections for c in s.in_order())}
 
     def places(label: AsmSymbol) -> Place:
@@ -253,39 +263,69 @@ def _tables(state: AssemblyState, layout: SectionLayout) -> list[EmittedSection[
         return Place(layout.address(label), order[label.chunk] << 40 | label.frag)
 
     def bounds(section: AsmSection) -> tuple[AsmSymbol, AsmSymbol]:
-        return section.symbol, section.in_order()[-1].here()
+        return section.symbol, ends[section]
 
     tables: list[EmittedSection[AsmSymbol]] = []
     try:
         tables += state.frames.finish(places, state.xlen // 8, state.options.cie_version)
-        if state.lines is not None:
-            unit = _unit(state) if state.find_section(SectionKey(".debug_info")) is None else None
-            state.lines.word = state.xlen // 8
-            tables += state.lines.finish(places, bounds, unit)
-    except CfiError as error:
+        tables += _line_sections(state, places, bounds)
+    except (CfiError, LineError) as error:
         state.report(Problem(str(error)))
     return tables
 
 
-def _unit(state: AssemblyState) -> Unit | None:
-    """The compile unit for `-g`; None without -g."""
-    if not state.options.debug_lines:
-        return None
-    return Unit(state.source.place(0)[0], state.lines.comp_dir if state.lines else "")
+def _line_sections(
+    state: AssemblyState,
+    places: Callable[[AsmSymbol], Place],
+    bounds: Callable[[AsmSection], tuple[AsmSymbol, AsmSymbol]],
+) -> list[EmittedSection[AsmSymbol]]:
+    """The line table and the compile unit, as far as the text does not have them itself (gas: dwarf2_finish).
+
+    Raises LineError.
+    """
+    has_info, own_lines = _own_bytes(state, ".debug_info"), _own_bytes(state, ".debug_line")
+    if own_lines and state.lines is not None and state.lines and not state.text_lines:
+        raise LineError("duplicate .debug_line sections")
+    if own_lines or (state.lines is None and not has_info):
+        return []
+    table = state.line_table()
+    table.word = state.xlen // 8
+    unit = None if has_info else Unit(state.source.place(0)[0], table.comp_dir)
+    return table.finish(places, bounds, unit, _own_bytes(state, ".debug_line_str"))
 
 
-def _emitted(state: AssemblyState, table: EmittedSection[AsmSymbol]) -> tuple[AsmSection, _Contents]:
-    """The section of a finished table, and its contents."""
-    section = state.section(table.name, SHT_PROGBITS, SHF_ALLOC if table.alloc else 0, listed=False)
+def _own_bytes(state: AssemblyState, name: str) -> int:
+    """The number of bytes that the text has put into a section."""
+    section = state.find_section(SectionKey(name))
+    return 0 if section is None else section.size
+
+
+def _table_section(state: AssemblyState, table: EmittedSection[AsmSymbol]) -> AsmSection:
+    """The section of a finished table."""
+    flags = SHF_MERGE | SHF_STRINGS if table.strings else SHF_ALLOC if table.alloc else 0
+    section = state.section(table.name, SHT_PROGBITS, flags, int(table.strings), listed=False)
     section.align = max(section.align, table.addralign)
+    return section
+
+
+def _emit(
+    state: AssemblyState,
+    section: AsmSection,
+    table: EmittedSection[AsmSymbol],
+    contents: dict[AsmSection, _Contents],
+) -> None:
+    """Add a finished table to the contents of the sections. Strings follow those of the text."""
     relocs = []
     for fixup in table.fixups:
         symbol = fixup.symbol
         if isinstance(symbol, SectionStart):
             symbol = state.section(symbol.name, listed=False).symbol
         relocs.append(PendingReloc(fixup.offset, fixup.type, symbol, fixup.addend, False))
-    section.size = len(table.data)
-    return section, _Contents(bytearray(table.data), relocs)
+    if not (table.strings and section in contents):
+        contents[section] = _Contents(bytearray(), [])
+    contents[section].data.extend(table.data)
+    contents[section].relocs.extend(relocs)
+    section.size = len(contents[section].data)
 
 
 def _trim_mapping_symbols(state: AssemblyState, layout: SectionLayout) -> None:

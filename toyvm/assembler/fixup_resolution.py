@@ -153,6 +153,10 @@ class FixupResolver:
             raise Problem("a LEB128 number cannot be an address, only a distance")
         return found.value
 
+    def number_of(self, value: Value) -> int:
+        """The number that an expression has, 0 if it has none."""
+        return self._value(value).value
+
     def number(self, part: Part, at: int, size: int, data: bytearray, relocs: list[PendingReloc]) -> None:
         """Write the LEB128 number of `part` to the `size` bytes at `at`.
 

@@ -61,6 +61,16 @@ def too_much(size: int) -> Problem:
     return Problem(f"the sections would have {size} bytes together; the limit is {MAX_CONTENTS_BYTES}")
 
 
+def junk(rest: str) -> Problem:
+    """The problem that a statement goes on after its last operand."""
+    rest = rest.strip()
+    return Problem(
+        f"unexpected '{rest[:20]}' after the last operand",
+        rest.split()[0] if rest else "",
+        gnu=f"junk at end of line, first unrecognized character is `{rest[:1]}'",
+    )
+
+
 class Fatal(Problem):
     """A problem that ends the assembly, such as a macro that expands without end."""
 

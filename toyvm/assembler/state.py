@@ -55,6 +55,7 @@ class AssemblerOptions(Record):
     gnu_messages  messages in the shape of GNU as
     defsyms      symbols and their numbers (--defsym)
     debug_lines  -g: line numbers of the assembly text
+    dwarf_level  the version of DWARF (--gdwarf-N); 0: that of GNU as, 2 with -g and else 3
     keep_locals  -L: `.L` symbols in the symbol table
     listing      record what a listing needs (-a)
     alternate    begin in the macro language of .altmacro (--alternate)
@@ -76,6 +77,7 @@ class AssemblerOptions(Record):
     include_dirs: tuple[str, ...] = ()
     defsyms: tuple[tuple[str, int], ...] = ()
     debug_lines: bool = False
+    dwarf_level: int = 0
     keep_locals: bool = False
     listing: bool = False
     fatal_warnings: bool = False
@@ -143,6 +145,9 @@ class AssemblyState:
         self.frames: CallFrameTable[AsmSymbol] = CallFrameTable()
         self._cfi_label: AsmSymbol | None = None
         self.lines: LineTableWriter[AsmSection, AsmSymbol] | None = None
+        self.text_lines = options.debug_lines  # -g, and no .file N so far
+        self._last_line: tuple[str, int] | None = None  # that got a row by -g
+        self.zero_views: list[tuple[Value, int]] = []  # what `.loc ... view 0` says is 0, and where
         self.on_instruction: Callable[[], None] | None = None
         self.mark_labels = False  # by .loc_mark_labels
         self.seen_stabs = False
@@ -297,26 +302,53 @@ class AssemblyState:
         if self.lines is None or not self.chunk.section.is_code:
             return
         self.lines.label(self.chunk.section, symbol)
-        if not self.options.debug_lines:
+        if not self.text_lines:
             self.on_instruction = None
             self.refresh_memo()
 
     def watch_text(self) -> None:
-        """-g: give each instruction a row with its place in the text, until there is a `.loc`."""
-        self.lines = LineTableWriter()
+        """-g: give each instruction a row with its place in the text, until there is a `.file N`."""
+        self.line_table()
         self.on_instruction = self._text_line
         self.refresh_memo()
 
+    def line_table(self) -> LineTableWriter[AsmSection, AsmSymbol]:
+        """The line table, created if necessary."""
+        if self.lines is None:
+            default = 2 if self.options.debug_lines else 3
+            self.lines = LineTableWriter(level=self.options.dwarf_level or default)
+        return self.lines
+
+    def leave_text_lines(self) -> None:
+        """A `.file N` says that a compiler gives the lines: drop those of -g."""
+        if self.text_lines:
+            self.text_lines = False
+            self.lines = self.on_instruction = None
+            self.refresh_memo()
+
     def _text_line(self) -> None:
-        assert self.lines is not None
-        file, number = self.source.place(self.where)
-        self.lines.row(self.chunk.section, self.chunk.here, self.lines.file_number(file), number)
+        section = self.chunk.section
+        place = file, number = self.source.place(self.where)
+        if place != self._last_line and section.is_code and section.is_alloc:
+            self._last_line = place
+            table = self.line_table()
+            table.row(section, self.chunk.here, table.file_number(file), number)
 
     def _pending_line(self) -> None:
-        assert self.lines is not None
-        self.lines.instruction(self.chunk.section, self.chunk.here)
+        self.flush_line()
         self.on_instruction = None
         self.refresh_memo()
+
+    def flush_line(self) -> None:
+        """Give a pending `.loc` its row here. Sections that are not code in memory have no rows."""
+        table, section = self.lines, self.chunk.section
+        if table is None or not table.pending:
+            return
+        if section.is_code and section.is_alloc:
+            table.instruction(section, self.chunk.here)
+        else:
+            table.pending = False
+            self.warn(f"dwarf line number information for {section.name} ignored")
 
     def cfi_here(self) -> AsmSymbol:
         """The label of the current place for CFI. It is the same one until bytes are appended."""
@@ -398,7 +430,12 @@ class AssemblyState:
         value = expr if isinstance(expr, int) else self.fixed(self.evaluate(expr))
         if value is None:
             at = expr if isinstance(expr, str) else ""
-            raise Problem(f"{what} must be a number that is known here", at, expected="a constant expression")
+            raise Problem(
+                f"{what} must be a number that is known here",
+                at,
+                expected="a constant expression",
+                gnu="bad or irreducible absolute expression",
+            )
         return value
 
     def number_of(self, text: str, what: str = "this") -> int:

@@ -17,6 +17,7 @@ from .directives.listing_control import LISTING
 from .directives.messages import MESSAGES
 from .directives.relocation import RELOCATION
 from .directives.section_switching import SECTIONS
+from .directives.source_lines import LINES
 from .directives.symbol_attributes import SYMBOLS, assign, eqv, redefinition
 from .encode import encode
 from .mnemonics import all_candidates, candidates, mnemonics
@@ -28,7 +29,7 @@ from .statement_reader import Reader, SourceText
 from .statements import NAME_PATTERN, split_operands
 
 DIRECTIVES = {
-    **DATA, **FLOATING, **SECTIONS, **SYMBOLS, **ARCHITECTURE, **DEBUG_INFORMATION, **MESSAGES, **RELOCATION,
+    **DATA, **FLOATING, **SECTIONS, **SYMBOLS, **ARCHITECTURE, **DEBUG_INFORMATION, **LINES, **MESSAGES, **RELOCATION,
     **LISTING,
 }  # fmt: skip
 

@@ -119,6 +119,7 @@ def _options(args: argparse.Namespace) -> AssemblerOptions:
         include_dirs=tuple(args.I),
         defsyms=tuple(_defsym(text) for text in args.defsym),
         debug_lines=args.debug,
+        dwarf_level=args.dwarf_level,
         keep_locals=args.L,
         listing=args.a is not None,
         fatal_warnings=args.fatal_warnings,
@@ -171,7 +172,7 @@ def _split_joined(argv: list[str]) -> list[str]:
         if word.startswith("--gdwarf-sections"):
             continue  # our line tables have one section
         if word.startswith(("-gdwarf", "--gdwarf", "-gstabs", "--gen-debug")):
-            out.append("-g")
+            out += ["-g", f"--dwarf-level={word[-1]}"] if word[-1:] in "2345" else ["-g"]
         elif (
             word.startswith("-a")
             and word != "-a"
@@ -210,6 +211,7 @@ def parser() -> argparse.ArgumentParser:
         help="search this folder for the files of .include and .incbin",
     )
     add("-g", dest="debug", action="store_true", help="record line numbers for debuggers")
+    add("--dwarf-level", type=int, default=0, help=argparse.SUPPRESS)  # from -gdwarf-N
     add("--defsym", "-defsym", action="append", default=[], metavar="SYM=VAL", help="define a symbol")
     add("-march", default="rv64gc", metavar="ISA", help="set the instruction set (default: rv64gc)")
     add(

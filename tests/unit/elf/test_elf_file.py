@@ -135,7 +135,9 @@ def test_a_file_table_of_entries_without_size_is_refused() -> None:
     """pyelftools would read 2**60 of them."""
     section = ElfFile.parse(LINES, "t.o").section(".debug_line")
     assert section is not None
-    formats = LINES.index(b"\1\1\x08", section.header.offset + 17)  # one format: DW_LNCT_path, DW_FORM_string
+    formats = LINES.index(
+        b"\1\1\x1f", section.header.offset + 17
+    )  # one format: DW_LNCT_path, DW_FORM_line_strp
     bomb = LINES[:formats] + b"\0" + b"\xff" * 8 + b"\x0f" + LINES[formats + 10 :]
     with pytest.raises(ElfError, match="file table"):
         LineTable.from_elf(bomb, "t.o")

@@ -45,10 +45,11 @@ class Fixup(NamedTuple, Generic[L]):
 
 
 class EmittedSection(NamedTuple, Generic[L]):
-    """A finished SHT_PROGBITS section; `alloc`: whether it has SHF_ALLOC."""
+    """A finished SHT_PROGBITS section. `alloc`: it has SHF_ALLOC; `strings`: it holds strings to merge."""
 
     name: str
     alloc: bool
     addralign: int
     data: bytes
     fixups: list[Fixup[L]]
+    strings: bool = False
