@@ -115,11 +115,7 @@ def main(argv: list[str]) -> int:
             result = link(state.inputs, options)
     except LinkError as error:
         raise LinkError([f"toyvm ld: {_readable(state, message)}" for message in error.messages]) from None
-    for warning in () if options.no_warnings else result.warnings:
-        mark = "" if ": warning: " in warning else "warning: "
-        print(painted(f"toyvm ld: {mark}{_readable(state, warning)}", sys.stderr), file=sys.stderr)
-    if state.fatal_warnings and result.warnings:
-        raise LinkError([f"toyvm ld: {len(result.warnings)} warnings treated as errors"])
+    _print_warnings(state, options, result.warnings)
     for name in options.trace_symbols:
         print("\n".join(result.trace_symbol(name)))
     if state.trace:
@@ -139,6 +135,15 @@ def main(argv: list[str]) -> int:
         if state.print_map or not state.map_file:
             sys.stdout.write(text)
     return 0
+
+
+def _print_warnings(state: CommandLine, options: LinkOptions, warnings: Sequence[str]) -> None:
+    """Print them. Raises LinkError if --fatal-warnings makes them errors."""
+    for warning in () if options.no_warnings else warnings:
+        mark = "" if ": warning: " in warning else "warning: "
+        print(painted(f"toyvm ld: {mark}{_readable(state, warning)}", sys.stderr), file=sys.stderr)
+    if state.fatal_warnings and warnings:
+        raise LinkError([f"toyvm ld: {len(warnings)} warnings treated as errors"])
 
 
 _MANGLED = re.compile(r"`(_Z[\w.$]*)")
@@ -206,6 +211,7 @@ def _join(state: CommandLine, options: LinkOptions) -> int:
     for name in (name for name, given in whole.items() if given):
         raise UsageError(f"{name} and -r: relocatable output has no addresses and drops nothing")
     result = link_relocatable(state.inputs, options)
+    _print_warnings(state, options, result.warnings)
     if state.trace:
         print("\n".join(result.inputs))
     write_atomically(state.output, result.image)

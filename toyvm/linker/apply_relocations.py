@@ -258,11 +258,10 @@ class _Relocator:
                 return
             except RelocationOverflow as overflow:
                 bad = int(rows[overflow.index])
-                name = self.program.symbol_name(int(self.relocs.sym[bad]))
                 self.errors.limited(
                     "overflow",
                     OVERFLOWS_SHOWN,
-                    f"{self._where(bad)}: relocation truncated to fit: {reloc.name} against symbol `{name}': "
+                    f"{self._where(bad)}: relocation truncated to fit: {reloc.name} against {self._target(bad)}: "
                     f"{_limit(overflow)}",
                     "additional relocation overflows omitted from the output",
                 )
@@ -270,6 +269,19 @@ class _Relocator:
             except RelocationError as error:
                 self.errors.error(f"{self._where(rows[error.index])}: {error}")
                 return
+
+    def _target(self, row: int) -> str:
+        """The symbol of a relocation in GNU ld's words, with its section and file."""
+        program, number = self.program, int(self.relocs.sym[row])
+        name, sid = program.symbol_name(number), int(program.symbols.sid[number])
+        if number >= program.symbols.globals:
+            return f"`{name}'"
+        if sid == UNDEFINED:
+            return f"undefined symbol `{name}'"
+        if sid < 0 or int(program.sections.file[sid]) < 0:
+            return f"symbol `{name}'"
+        section, file = program.sections.name[sid], program.file_name(int(program.sections.file[sid]))
+        return f"symbol `{name}' defined in {section} section in {file}"
 
     def _where(self, row: int) -> str:
         return self.places.describe(int(self.relocs.sid[row]), int(self.relocs.offset[row]))

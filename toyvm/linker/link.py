@@ -33,7 +33,7 @@ from .relax.transitions import simplify
 from .scan_relocations import preemptible, refuse_unsupported, scan
 from .synthetic import relative_table
 from .synthetic.addresses import Addresses, addresses
-from .synthetic.dynamic_tables import exported
+from .synthetic.dynamic_tables import exported, is_dynamic
 from .synthetic.eh_frame import drop_dead_frames
 from .synthetic.got_plt import make_tables
 from .synthetic.symbol_table import build
@@ -72,6 +72,8 @@ def link(inputs: Sequence[Input], options: LinkOptions) -> LinkResult:
     resolution = resolve(opened, options, errors, script.versions)
     auditors = (name for library in resolution.libraries for name in library.audit.split(":") if name)
     options = replace(options, depaudit=tuple(dict.fromkeys((*options.depaudit, *auditors))))
+    if not is_dynamic(resolution, options):
+        options = replace(options, static=True)  # nothing is left to a loader
     if scripted:
         resolution = scripted.with_provided(resolution)
     check_width(resolution, options, errors)

@@ -8,9 +8,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+import numpy as np
+
 from toyvm.base.record import Record, replace
 
-from ..elf.constants import SHF_ALLOC, SHF_WRITE, SHT_NOBITS, STV_HIDDEN
+from ..elf.constants import SHF_ALLOC, SHF_WRITE, SHT_NOBITS, STV_DEFAULT, STV_HIDDEN, STV_PROTECTED
 from .defsyms import defsym_value
 from .image_layout import ImageLayout
 from .inputs.columns import ABSOLUTE, LINKER, SHARED, UNDEFINED, ProgramColumns
@@ -84,6 +86,23 @@ for _which in ("preinit_array", "init_array", "fini_array"):
     _VALUES[f"__{_which}_end"] = lambda layout, name=f".{_which}": layout.start(name) + layout.size(name)  # type: ignore[misc]  # the default binds the loop variable
 _VALUES["__tdata_start"] = lambda layout: layout.start(".tdata")
 NAMES = frozenset(_VALUES)
+# Of them, those that GNU ld's script assigns, or provides without hiding them: others may see them.
+_VISIBLE = frozenset(
+    (
+        "__executable_start",
+        "__etext",
+        "_etext",
+        "etext",
+        "_edata",
+        "edata",
+        "__bss_start",
+        "_end",
+        "end",
+        "__BSS_END__",
+        "__DATA_BEGIN__",
+        "__SDATA_BEGIN__",
+    )
+)
 _IRELATIVE_BOUNDS = ("__rela_iplt_start", "__rela_iplt_end")
 # Of them, those that GNU ld itself defines: the others are in its script, and with another script they are not there.
 _NOT_IN_SCRIPT = (
@@ -122,7 +141,7 @@ def provide(
                 wanted[symbol.id] = name
         elif name in _VALUES or name in _IRELATIVE_BOUNDS:
             # In a program without a dynamic section a weak reference to it is 0.
-            if name != "_DYNAMIC" or is_dynamic(program, options):
+            if name != "_DYNAMIC" or is_dynamic(program.resolution, options):
                 wanted[symbol.id] = name
         elif name.startswith(("__start_", "__stop_")) and program.symbols.sid[symbol.id] == UNDEFINED:
             names = _live_names(program) if names is None else names
@@ -137,6 +156,11 @@ def provide(
     visibility[numbers] = STV_HIDDEN
     exported = [table[name].id for name, _ in options.defsyms if name in table]
     visibility[exported] = 0
+    given = program.symbols.visibility
+    open_names = [n for n, name in wanted.items() if name in _VISIBLE and script is None]
+    visibility[open_names] = given[open_names]
+    bounds = [n for n, name in wanted.items() if name.startswith(("__start_", "__stop_"))]
+    visibility[bounds] = np.where(given[bounds] == STV_DEFAULT, STV_PROTECTED, given[bounds])
     if script is not None:
         shown = [
             n

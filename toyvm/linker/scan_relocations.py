@@ -68,7 +68,7 @@ def preemptible(program: ProgramColumns, options: LinkOptions, local: Column) ->
     result[:n] = sid == SHARED
     if options.shared:
         result[:n] |= (sid == UNDEFINED) & (symbols.visibility[:n] == STV_DEFAULT)
-        defined = ((sid >= 0) | (sid == ABSOLUTE)) & visible
+        defined = ((sid >= 0) | (sid == ABSOLUTE) | (sid == LINKER)) & visible
         if options.symbolic == "all" or binds(options):
             defined &= listed(program, options)
         elif options.symbolic == "functions":

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..base.errors import ElfError
-from ..elf.constants import STT_FUNC
+from ..elf.constants import SHF_EXECINSTR, STT_FUNC, STT_NOTYPE
 from .inputs.columns import ProgramColumns
 
 if TYPE_CHECKING:
@@ -39,10 +39,21 @@ class SourcePlaces:
     def function(self, sid: int, offset: int) -> str:
         """The name of the function at `offset` of section `sid`, or ""."""
         symbols = self.program.symbols
-        mine = (symbols.sid == sid) & (symbols.type == STT_FUNC)
-        mine &= (symbols.value <= offset) & (offset < symbols.value + np.maximum(symbols.size, 1))
-        found = np.flatnonzero(mine)
-        return self.program.symbol_name(int(found[-1])) if len(found) else ""
+        before = (symbols.sid == sid) & (symbols.value <= offset)
+        inside = before & (symbols.type == STT_FUNC)
+        inside &= offset < symbols.value + np.maximum(symbols.size, 1)
+        found = np.flatnonzero(inside)
+        if len(found):
+            return self.program.symbol_name(int(found[-1]))
+        if not int(self.program.sections.flags[sid]) & SHF_EXECINSTR:
+            return ""
+        # The nearest label before it, as in GNU ld, for code without types.
+        labels = np.flatnonzero(before & (symbols.type == STT_NOTYPE)).tolist()
+        for number in sorted(labels, key=lambda n: (-int(symbols.value[n]), -n)):
+            name = self.program.symbol_name(number)
+            if name and not name.startswith(("$", ".L")):
+                return name
+        return ""
 
     def source(self, sid: int, offset: int) -> str:
         """`main.c:5`, or "" without line tables."""

@@ -24,12 +24,13 @@ def test_undefined_reference_names_function_and_place() -> None:
 
 def test_source_line_where_there_is_one() -> None:
     text = ".globl _start\n_start: nop\n\ncall missing\n"
-    assert errors_of(obj(text, "x.s", debug_lines=True)).startswith("x.s:4:(.text+0x2): undefined reference")
+    message = errors_of(obj(text, "x.s", debug_lines=True))
+    assert message.startswith("x.s: in function `_start':\nx.s:4:(.text+0x2): undefined reference")
 
 
 def test_repetitions_are_cut_short() -> None:
     lines = errors_of(START + "call missing\n" * 100).splitlines()
-    assert len(lines) == 6
+    assert len(lines) == 7 and lines[0] == "a.o: in function `_start':"
     assert lines[-1] == "a.o: more undefined references to `missing' follow"
 
 
@@ -41,7 +42,8 @@ def test_all_errors_in_one_run() -> None:
 @pytest.mark.parametrize(
     ("code", "message"),
     [
-        ("jal far", "(.text+0x2): relocation truncated to fit: R_RISCV_JAL against symbol `far': 0x20000e is not in [-0x100000, 0xfffff]"),
+        ("jal far", "(.text+0x2): relocation truncated to fit: R_RISCV_JAL against symbol `far' defined in .text.z "
+         "section in a.o: 0x20000e is not in [-0x100000, 0xfffff]"),
         ("lui a0, %hi(high)", "R_RISCV_HI20 against symbol `high': 0x123456789a is not in [-0x80000800, 0x7ffff7ff]"),
     ],
 )  # fmt: skip
@@ -78,7 +80,7 @@ def test_warning_of_an_object_to_its_users() -> None:
     library = '.globl old\nold: ret\n.section .gnu.warning.old\n.string "old is old"\n'
     assert link_all(START, library).warnings == ()
     result = link_all(START + "call old\n", library)
-    assert result.warnings == ("a.o:(.text+0x2): warning: old is old",)
+    assert result.warnings == ("a.o: in function `_start':\na.o:(.text+0x2): warning: old is old",)
     assert not any(name.startswith(".gnu.warning") for name in result.sizes)
 
 

@@ -30,6 +30,8 @@ from toyvm.elf.constants import (
     STB_GLOBAL,
     STB_WEAK,
     STT_FUNC,
+    STT_GNU_IFUNC,
+    STT_NOTYPE,
     STT_OBJECT,
     STT_TLS,
     STV_DEFAULT,
@@ -44,6 +46,7 @@ from toyvm.elf.symbol import st_info
 from ..defsyms import defsym_symbols
 from ..link_errors import Diagnostics
 from ..link_options import LinkOptions
+from .common_symbols import Common, Definition, check_common
 from .files import Opened
 from .shared_library import SharedLibrary, SharedSymbol
 
@@ -142,6 +145,8 @@ def resolve(
         resolver.want(name)
     if options.kind not in ("shared", "relocatable"):
         resolver.want(options.entry_symbol)
+    elif options.shared and options.entry and not options.entry[0].isdigit():
+        resolver.want(options.entry)
     for group, members in groupby(inputs, key=lambda opened: opened.source.group):
         if group is None:
             for opened in members:
@@ -154,6 +159,7 @@ def resolve(
 
 
 _LINK_ONCE = ".gnu.linkonce."
+_FUNCTIONS = (STT_FUNC, STT_GNU_IFUNC)
 
 
 class _Resolver:
@@ -199,11 +205,16 @@ class _Resolver:
         return True
 
     def add_group(self, members: list[Opened]) -> None:
-        """--start-group ... --end-group: search the archives in turn until a round adds nothing."""
-        archives = [opened for opened in members if opened.archive and not opened.source.whole_archive]
+        """--start-group ... --end-group: search archives and libraries in turn until a round adds nothing."""
+        again = [
+            opened
+            for opened in members
+            if (opened.archive and not opened.source.whole_archive)
+            or (opened.library and opened.source.as_needed)
+        ]
         for opened in members:
             self.add(opened)
-        while sum(self._search_archive(opened) for opened in archives):
+        while sum(self.add(opened) for opened in again):
             pass
 
     def _add_whole_archive(self, opened: Opened) -> bool:
@@ -399,6 +410,9 @@ class _Resolver:
             symbol.section, symbol.value, symbol.size, symbol.info = SHN_COMMON, align, size, info
             symbol.wanted_by = self.files[file].object.name
             symbol.shared = None
+        else:
+            found = Definition(self.files[symbol.file].object, symbol.section, symbol.value, symbol.size)
+            check_common(symbol.name, Common(self.files[file].object, align, size), found, False, self.errors)
 
     def _define(
         self, symbol: GlobalSymbol, file: int, index: int, section: int, value: int, size: int, info: int
@@ -412,6 +426,10 @@ class _Resolver:
                 return
         elif symbol.kind is DefinitionKind.COMMON and weak:
             return
+        elif symbol.kind is DefinitionKind.COMMON:
+            common = Common(self.files[symbol.file].object, symbol.value, symbol.size)
+            found = Definition(self.files[file].object, section, value, size)
+            check_common(symbol.name, common, found, True, self.errors)
         elif symbol.kind is DefinitionKind.SHARED and _is_tls(symbol.info) != _is_tls(info):
             self.errors.error(
                 f"{self.files[file].object.name}: TLS definition of `{symbol.name}' mismatches "
@@ -478,9 +496,9 @@ class _Resolver:
     def finish(self) -> Resolution:
         """The final resolution. Symbols that libraries also mention or define stay visible to them."""
         for library in self.libraries:
-            for name in library.exports:
+            for name, shared in library.exports.items():
                 symbol = self.table.get(name)
-                if symbol is not None:
+                if symbol is not None and not self._differs_in_type(symbol, shared):
                     symbol.library_reference = True
         self._join_versions()
         for symbol in self.symbols if not self.options.define_commons else ():
@@ -494,6 +512,15 @@ class _Resolver:
         return Resolution(
             tuple(self.files), tuple(self.libraries), tuple(self.symbols), self.table, tuple(self.decisions)
         )
+
+    def _differs_in_type(self, symbol: GlobalSymbol, shared: SharedSymbol) -> bool:
+        """Whether a symbol defined here is no definition of a library's versioned one: one is a function, the other none."""
+        if not shared.version or symbol.kind not in (DefinitionKind.DEFINED, DefinitionKind.COMMON):
+            return False
+        here = STT_OBJECT if symbol.kind is DefinitionKind.COMMON else symbol.info & ST_TYPE_MASK
+        if STT_NOTYPE in (here, shared.type):
+            return False
+        return (here in _FUNCTIONS) != (shared.type in _FUNCTIONS)
 
     def _join_versions(self) -> None:
         """References to `foo@V` are references to `foo` where both mean one definition: it has one address and one copy."""

@@ -104,7 +104,7 @@ def builtin_script(options: LinkOptions) -> str:
 def _lines(options: LinkOptions) -> Iterator[str]:
     base = 0 if options.pic else DEFAULT_BASE
     start = f'SEGMENT_START ("text-segment", {base:#x}) + SIZEOF_HEADERS'
-    provide = "PROVIDE_HIDDEN" if options.pic else "PROVIDE"
+    pointer = "PROVIDE_HIDDEN" if options.pic else "PROVIDE"  # of gp, which is each component's own
     regions = "head", "code", "rodata", "relro", "data"
     yield 'OUTPUT_FORMAT ("elf64-littleriscv")'
     yield "OUTPUT_ARCH (riscv)"
@@ -134,25 +134,25 @@ def _lines(options: LinkOptions) -> Iterator[str]:
         for name, contents in sections:
             align = " SUBALIGN (8)" if name.endswith("_array") else ""  # words, whatever their objects say
             yield f"  {name} (SIZEOF ({name}) ? ALIGN (ALIGNOF ({name})) : .) :{align} {{ {contents} }} >{where}"
-        yield from _symbols_after(region, provide)
+        yield from _symbols_after(region, pointer)
     if options.relro:
         yield "  . = DATA_SEGMENT_END (.);"
     yield from (f"  {name} 0 : {{ *({name}) }}" for name in _LAST.split())
     yield "}"
 
 
-def _symbols_after(region: str, provide: str) -> Iterator[str]:
+def _symbols_after(region: str, pointer: str) -> Iterator[str]:
     if region == "code":
-        yield from (f"  {provide} ({name} = .);" for name in ("__etext", "_etext", "etext"))
+        yield from (f"  PROVIDE ({name} = .);" for name in ("__etext", "_etext", "etext"))
     elif region == "data":
-        yield from (f"  {provide} ({name} = .);" for name in ("_edata", "edata"))
+        yield from (f"  PROVIDE ({name} = .);" for name in ("_edata", "edata"))
     elif region == "bss":
         bss = "(SIZEOF (.sbss) ? ADDR (.sbss) : SIZEOF (.bss) ? ADDR (.bss) : .)"
         small = f"(SIZEOF (.sdata) ? ADDR (.sdata) : {bss})"
         names = ".got.plt", ".data", ".data1", ".sdata", ".sbss", ".bss"
         data = "".join(f"SIZEOF ({name}) ? ADDR ({name}) : " for name in names)
-        yield f"  {provide} (__bss_start = {bss});"
-        yield f"  {provide} (__SDATA_BEGIN__ = {small});"
-        yield f"  {provide} (__DATA_BEGIN__ = {data}.);"
-        yield f"  {provide} (__global_pointer$ = MIN ({small} + 0x800, MAX (({data}.) + 0x800, . - 0x800)));"
-        yield from (f"  {provide} ({name} = .);" for name in ("__BSS_END__", "_end", "end"))
+        yield f"  PROVIDE (__bss_start = {bss});"
+        yield f"  PROVIDE (__SDATA_BEGIN__ = {small});"
+        yield f"  PROVIDE (__DATA_BEGIN__ = {data}.);"
+        yield f"  {pointer} (__global_pointer$ = MIN ({small} + 0x800, MAX (({data}.) + 0x800, . - 0x800)));"
+        yield from (f"  PROVIDE ({name} = .);" for name in ("__BSS_END__", "_end", "end"))

@@ -29,7 +29,7 @@ from toyvm.relocations import Need
 
 from ..image_layout import ImageLayout
 from ..inputs.columns import ABSOLUTE, LINKER, SHARED, UNDEFINED, Column, NewSection, ProgramColumns
-from ..inputs.symbol_resolution import GlobalSymbol
+from ..inputs.symbol_resolution import GlobalSymbol, Resolution
 from ..link_options import LinkOptions
 from ..scan_relocations import Needs
 from ..type_arrays import GOT_ENTRY
@@ -60,11 +60,17 @@ class DynamicPlan(Record, eq=False):
         return len(self.order) + 1
 
 
-def is_dynamic(program: ProgramColumns, options: LinkOptions) -> bool:
+def is_dynamic(resolution: Resolution, options: LinkOptions) -> bool:
     """Whether the output has a dynamic section at all."""
     if options.static and options.kind != "pie":
         return False
-    return options.kind != "exec" or bool(program.resolution.libraries)
+    if (
+        options.kind == "exec"
+        and not options.dynamic_linker
+        and (options.export_dynamic or options.dynamic_lists)
+    ):
+        return True
+    return options.kind != "exec" or bool(resolution.libraries)
 
 
 def exported(program: ProgramColumns, options: LinkOptions, local: Column) -> Column:
@@ -96,6 +102,8 @@ def plan_dynamic(
         used[rows.symbol[rows.symbol >= 0]] = True
     used[: len(public)] |= public
     used[needs.canonical] = used[needs.copy] = True
+    wanted = (program.resolution.table.get(name) for name in (*options.undefined, *options.required))
+    used[[s.id for s in wanted if s is not None and int(program.symbols.sid[s.id]) == SHARED]] = True
     for number in needs.copy.tolist():  # all names of a copied datum must lead to the copy
         used[_aliases(program, number)] = True
     numbers = np.flatnonzero(used).tolist()
@@ -280,7 +288,7 @@ def dynsym_bytes(program: ProgramColumns, layout: ImageLayout, known: Addresses,
             shndx = c.SHN_UNDEF if n in plan.canonical else section_of(layout, numbers, sid, value)
         elif sid == LINKER:
             shndx, kind = of_script(layout, numbers, program, symbol.name) or (
-                home(layout, numbers, value), c.STT_NOTYPE,
+                home(layout, numbers, value, symbol.name), c.STT_NOTYPE,
             )  # fmt: skip
         else:
             shndx = c.SHN_ABS if sid == ABSOLUTE else c.SHN_UNDEF
@@ -290,7 +298,7 @@ def dynsym_bytes(program: ProgramColumns, layout: ImageLayout, known: Addresses,
             kind = c.STT_FUNC  # callers get the address of the .iplt entry, an ordinary function
         weak = symbol.weak and (shndx or not symbol.strong_reference)
         binding = c.STB_WEAK if weak else c.STB_GLOBAL
-        seen = int(symbols.visibility[n]) if sid != LINKER else 0
+        seen = int(symbols.visibility[n])
         table[at] = (
             plan.string_at[symbol.dynamic_name],
             st_info(binding, kind),

@@ -66,6 +66,9 @@ class Strings:
         return at
 
 
+_ENDS = frozenset(("__etext", "_etext", "etext", "_edata", "edata"))
+
+
 def section_numbers(layout: ImageLayout) -> Column:
     """Index in `layout.outputs` -> section header number; empty sections have none (0), unless a script keeps them."""
     present = np.array([bool(s.size or s.kept) for s in layout.outputs], dtype=bool)
@@ -79,16 +82,17 @@ def section_of(layout: ImageLayout, numbers: Column, sid: int, address: int) -> 
     return (int(numbers[output]) if output >= 0 else 0) or home(layout, numbers, address)
 
 
-def home(layout: ImageLayout, numbers: Column, address: int) -> int:
-    """The header number of the section that a linker-defined symbol at `address` belongs to, or SHN_ABS."""
+def home(layout: ImageLayout, numbers: Column, address: int, name: str = "") -> int:
+    """The header number of the section that a linker-defined symbol at `address` belongs to, or SHN_ABS.
+
+    Between two sections, `edata` and its like belong to the one that ends there.
+    """
     found = SHN_ABS
     for section, number in zip(layout.outputs, numbers.tolist(), strict=True):
-        if (
-            number
-            and section.flags & SHF_ALLOC
-            and not section.is_tbss
-            and section.addr <= address & M64 <= section.end
-        ):
+        inside = section.addr <= address & M64 <= section.end and not section.is_tbss
+        if not number or not section.flags & SHF_ALLOC or not inside:
+            continue
+        if found == SHN_ABS or name not in _ENDS or not section.size or section.addr < address & M64:
             found = number
     return found
 
@@ -231,7 +235,7 @@ def _globals(
         elif sid == LINKER:
             binding = STB_GLOBAL
             shndx, kind = of_script(layout, numbers, program, symbol.name) or (
-                home(layout, numbers, value), STT_NOTYPE,
+                home(layout, numbers, value, symbol.name), STT_NOTYPE,
             )  # fmt: skip
             if symbol.name in layout.symbols and layout.symbols[symbol.name].hidden:
                 binding = STB_LOCAL

@@ -66,7 +66,7 @@ def make_sections(
     start_up, packed, jumps = _planned(program, needs, tables, options)
     dynamic = None
     made: list[NewSection] = []
-    if is_dynamic(program, options):
+    if is_dynamic(program.resolution, options):
         dynamic = plan_dynamic(program, needs, (start_up, jumps), public, script, options)
     textrel = bool(((program.sections.flags[start_up.sid] & SHF_WRITE) == 0).any())
     made += _loader_sections(program, dynamic, start_up, packed, jumps, textrel, options)
