@@ -66,7 +66,7 @@ def tools(folder: Path, ours: bool) -> dict[str, str]:
     found = {}
     for name in TOOLS:
         path = folder / name
-        command = {"ranlib": "ar s", "as": f"as {_AS}"}.get(name, name)
+        command = {"ranlib": "ar s", "as": f"as {_AS}", "ld": "ld --gnu-messages"}.get(name, name)
         path.write_text(f'#!/bin/sh\nexec {sys.executable} -m toyvm {command} "$@"\n')
         path.chmod(0o755)
         found[name] = str(path)

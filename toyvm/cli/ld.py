@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from ..base.errors import LinkError, UsageError
 from ..base.resources import NoCollection
 from .linking.command_line import CommandLine
+from .linking.gnu_messages import shaped
 from .linking.output_formats import in_format
 from .linking.parsing import link_options, parse
 from .terminal.color import painted
@@ -69,7 +70,8 @@ symbols:
   --require-defined=SYMBOL, --no-undefined-version
 
 dynamic linking:
-  -soname NAME, -rpath DIR, -dynamic-linker FILE
+  -soname NAME, -rpath DIR, -rpath-link DIR, -dynamic-linker FILE
+  --copy-dt-needed-entries       also link libraries that libraries need, if they define what is undefined
   -f NAME, -F NAME, --audit=NAME, -P NAME
   -z now|lazy|relro|norelro|defs|execstack|noexecstack|notext|max-page-size=N|stack-size=N
   -z pack-relative-relocs        keep base-relative relocations in a table of a bit each (DT_RELR)
@@ -77,6 +79,7 @@ dynamic linking:
 
 reports:
   -Map=FILE, --print-map, --cref    write a link map; print it; add a cross reference table
+  --gnu-messages                 write each message in one line, as GNU ld does
   --color-diagnostics=auto|always|never    colour errors and warnings (default: auto, on a terminal)
   -y SYMBOL, -t, -v                 trace a symbol; list the input files; print the version
 """
@@ -114,7 +117,8 @@ def main(argv: list[str]) -> int:
                 return _join(state, options)
             result = link(state.inputs, options)
     except LinkError as error:
-        raise LinkError([f"toyvm ld: {_readable(state, message)}" for message in error.messages]) from None
+        program = _program(state)
+        raise LinkError([f"{program}: {_readable(state, message)}" for message in error.messages]) from None
     _print_warnings(state, options, result.warnings)
     for name in options.trace_symbols:
         print("\n".join(result.trace_symbol(name)))
@@ -141,16 +145,23 @@ def _print_warnings(state: CommandLine, options: LinkOptions, warnings: Sequence
     """Print them. Raises LinkError if --fatal-warnings makes them errors."""
     for warning in () if options.no_warnings else warnings:
         mark = "" if ": warning: " in warning else "warning: "
-        print(painted(f"toyvm ld: {mark}{_readable(state, warning)}", sys.stderr), file=sys.stderr)
+        print(painted(f"{_program(state)}: {mark}{_readable(state, warning)}", sys.stderr), file=sys.stderr)
     if state.fatal_warnings and warnings:
         raise LinkError([f"toyvm ld: {len(warnings)} warnings treated as errors"])
+
+
+def _program(state: CommandLine) -> str:
+    """What a message begins with."""
+    return "ld" if state.gnu_messages else "toyvm ld"
 
 
 _MANGLED = re.compile(r"`(_Z[\w.$]*)")
 
 
 def _readable(state: CommandLine, message: str) -> str:
-    """A message with the names of C++ symbols as programmers write them."""
+    """A message with the names of C++ symbols as programmers write them, in the shape that is asked for."""
+    if state.gnu_messages:
+        message = shaped(message)
     if not state.demangle or "`_Z" not in message:
         return message
     from ..elf.demangling import demangled

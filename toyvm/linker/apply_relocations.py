@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..base.bits import u64
-from ..elf.constants import SHF_ALLOC, TLS_DTV_OFFSET
+from ..elf.constants import SHF_ALLOC, STT_SECTION, TLS_DTV_OFFSET
 from ..relocation_fields import RelocationError, RelocationOverflow, apply_many, uleb128_length
 from ..relocations import RELOCATIONS, U_I_TYPE, U_TYPE, ULEB128, Formula, Need, R, Reloc, Tool, by_type
 from .image_layout import ImageLayout
@@ -162,6 +162,10 @@ class _Relocator:
     def _entry_addresses(self, rows: Column) -> Column:
         """G + GOT of each of `rows`."""
         tables, kind, sym = self.known.tables, self.relocs.type[rows], self.relocs.sym[rows]
+        wrong = np.flatnonzero(rows & (self.relocs.type == R.GOT_HI20) & (self.relocs.addend != 0))
+        for row in wrong[:REFERENCES_SHOWN].tolist():
+            place = self._where(row)
+            self.errors.error(f"{place}: dangerous relocation: The addend isn't allowed for R_RISCV_GOT_HI20")
         entries = {
             Need.GOT: tables.got_entry,
             Need.TLS_IE: tables.ie_entry,
@@ -191,6 +195,7 @@ class _Relocator:
         found = at < len(keys)
         found[found] = keys[at[found]] == wanted[found]
         value[low[found]] = value[high[at[found]]] + relocs.addend[low[found]]
+        self._check_low_addends(low[found], high[at[found]], value)
         for row in low[~found].tolist():
             self.errors.limited(
                 "pcrel_lo",
@@ -198,6 +203,32 @@ class _Relocator:
                 f"{self._where(row)}: dangerous relocation: %pcrel_lo missing matching %pcrel_hi "
                 f"at `{self.program.symbol_name(int(relocs.sym[row]))}'",
                 "more %pcrel_lo without %pcrel_hi follow",
+            )
+
+    def _check_low_addends(self, low: Column, high: Column, value: Column) -> None:
+        """An addend of %pcrel_lo must not change the high part, which its instruction does not know."""
+        relocs = self.relocs
+        for row in np.flatnonzero(relocs.addend[low] != 0).tolist():
+            part, whole = int(low[row]), int(high[row])
+            base = int(value[whole])
+            before, after = (u64(address + 0x800) & ~0xFFF for address in (base, int(value[part])))
+            symbol = int(relocs.sym[part])
+            if self.program.symbols.type[symbol] == STT_SECTION:
+                problem = "%pcrel_lo section symbol with an addend"
+            elif relocs.type[whole] == R.GOT_HI20:
+                problem = "%pcrel_lo with addend isn't allowed for R_RISCV_GOT_HI20"
+            elif before != after:
+                problem = (
+                    f"%pcrel_lo overflow with an addend, the value of %pcrel_hi is {before:#x} without any addend, "
+                    f"but may be {after:#x} after adding the %pcrel_lo addend"
+                )
+            else:
+                continue
+            self.errors.limited(
+                "pcrel_lo addend",
+                REFERENCES_SHOWN,
+                f"{self._where(part)}: dangerous relocation: {problem}",
+                "more %pcrel_lo with wrong addends follow",
             )
 
     def _call_nothing(self, value: Column) -> None:

@@ -58,6 +58,10 @@ class LinkOptions(Record):
     sysroot: str = ""
     soname: str = ""
     rpath: tuple[str, ...] = ()
+    rpath_link: tuple[str, ...] = ()  # folders for the libraries that libraries need
+    copy_needed: bool = (
+        False  # --copy-dt-needed-entries: such a library takes part, if it defines what is undefined
+    )
     new_dtags: bool = True  # else DT_RPATH in the place of DT_RUNPATH, and no DT_FLAGS
     dynamic_linker: str = DEFAULT_INTERPRETER
     undefined: tuple[str, ...] = ()  # -u
@@ -95,6 +99,9 @@ class LinkOptions(Record):
     keep_exported: bool = False  # --gc-keep-exported
     define_commons: bool = True  # else --no-define-common: a library leaves them undefined
     place_commons: bool = False  # -d: with -r, common symbols get their places
+    common_type: bool | None = (
+        None  # whether common symbols that stay common are STT_COMMON; None: as in the objects
+    )
     allow_multiple_definition: bool = False
     now: bool = False
     relro: bool = True

@@ -28,7 +28,9 @@ from toyvm.elf.constants import (
     STB_GNU_UNIQUE,
     STB_LOCAL,
     STB_WEAK,
+    STT_COMMON,
     STT_NOTYPE,
+    STT_OBJECT,
     STT_SECTION,
 )
 from toyvm.elf.object_file import NULL_SECTION, ObjectFile, Section, SectionGroup, SymbolTable
@@ -331,6 +333,8 @@ class _Joiner:
                 binding = STB_GNU_UNIQUE
             if symbol.kind is DefinitionKind.COMMON and sid < 0:
                 shndx = SHN_COMMON
+                if self.options.common_type is not None and kind in (STT_OBJECT, STT_COMMON):
+                    kind = STT_COMMON if self.options.common_type else STT_OBJECT
             elif sid >= 0:
                 shndx, value = int(self.output[sid]), value + int(self.offset[sid])
             else:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..elf.constants import SHF_ALLOC
+from ..elf.constants import SHF_ALLOC, STV_INTERNAL
 from .inputs.columns import FILE_WARNING, UNDEFINED, WARNING_PREFIX, ProgramColumns, RelocColumns
+from .inputs.symbol_resolution import DefinitionKind
 from .link_errors import REFERENCES_SHOWN, Diagnostics
 from .link_options import LinkOptions
 from .source_places import SourcePlaces
@@ -22,6 +23,8 @@ def check_references(program: ProgramColumns, options: LinkOptions, errors: Diag
         _undefined(program, relocs, places, options, errors)
     if not options.shared and not options.allow_undefined and not options.ignore_in_libraries:
         _undefined_in_libraries(program, errors)
+    if not options.shared:
+        _hidden_from_libraries(program, errors)
     for name in options.required:
         if program.symbols.sid[program.resolution.table[name].id] == UNDEFINED:
             errors.error(f"required symbol `{name}' not defined")
@@ -91,6 +94,20 @@ def _undefined_in_libraries(program: ProgramColumns, errors: Diagnostics) -> Non
                     f"{library.name}: undefined reference to `{name}'",
                     f"{library.name}: more undefined references follow",
                 )
+
+
+def _hidden_from_libraries(program: ProgramColumns, errors: Diagnostics) -> None:
+    """Report symbols of libraries that only the program defines, and hides: no loader would find them."""
+    offered = {name for library in program.resolution.libraries for name in library.exports}
+    for library in program.resolution.libraries:
+        for name, weak in library.undefined:
+            symbol = program.resolution.table.get(name)
+            if symbol is None or weak or name in offered or not symbol.is_hidden:
+                continue
+            if symbol.kind in (DefinitionKind.DEFINED, DefinitionKind.COMMON):
+                kind = "internal" if symbol.visibility == STV_INTERNAL else "hidden"
+                file = program.file_name(symbol.file)
+                errors.error(f"{kind} symbol `{name}' in {file} is referenced by DSO {library.name}")
 
 
 def _discarded(program: ProgramColumns, relocs: RelocColumns, errors: Diagnostics) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from tests.support.small_links import START, errors_of, link_all, obj
 from toyvm.base.errors import LinkError, ToyvmError
+from toyvm.cli.linking.gnu_messages import shaped
 from toyvm.elf.object_writer import write_object
 from toyvm.linker.inputs.files import ScriptItem, parse_script
 from toyvm.linker.inputs.symbol_resolution import GlobalSymbol
@@ -149,3 +150,48 @@ def test_broken_objects(seed: int) -> None:
             assert str(error)
         done += 1
     assert done == 60
+
+
+def test_addends_of_low_parts() -> None:
+    text = (
+        START
+        + "high: auipc a0, %pcrel_hi(value)\nlw a0, %pcrel_lo(high + {})(a0)\n.data\n.globl value\nvalue: .zero 8\n"
+    )
+    assert link_all(obj(text.format(1), relax=False)).image
+    message = errors_of(obj(text.format(2040), relax=False))
+    assert "dangerous relocation: %pcrel_lo overflow with an addend, the value of %pcrel_hi is 0x" in message
+    got = text.replace("%pcrel_hi(value)", "%got_pcrel_hi(value{})")
+    section_starts = {".text": 0x1_0000_0000, ".data": 0x1000}
+    for high, low, words in (
+        ("", "4", "%pcrel_lo with addend isn't allowed for R_RISCV_GOT_HI20"),
+        ("+4", "0", "The addend isn't allowed for R_RISCV_GOT_HI20"),
+    ):
+        message = errors_of(
+            obj(got.format(high, low), relax=False), section_starts=section_starts, kind="pie"
+        )
+        assert f"dangerous relocation: {words}" in message
+
+
+def test_shape_of_gnu_messages() -> None:
+    script = "x.t:3:5: error: {}\n    .text : {{ }}\n    ^^^^^\n  expected nothing"
+    assert shaped(script.format("syntax error")) == "x.t:3: syntax error"
+    assert shaped(script.format("region `r' overflowed by 1 byte")) == "region `r' overflowed by 1 byte"
+    assert (
+        shaped("a.o: in function `f':\na.o:(.text+0x2): what")
+        == "a.o: in function `f':\na.o:(.text+0x2): what"
+    )
+
+
+def test_attributes_that_do_not_fit() -> None:
+    def attributes(**values: int) -> str:
+        return "".join(f".attribute {tag}, {value}\n" for tag, value in values.items())
+
+    old = START + attributes(priv_spec=1, priv_spec_minor=9, priv_spec_revision=1)
+    new = attributes(priv_spec=1, priv_spec_minor=11)
+    assert link_all(old, new).warnings == (
+        "b.o use privileged spec version 1.11.0 but the output use version 1.9.1",
+        "privileged spec version 1.9.1 can not be linked with other spec versions",
+    )
+    assert link_all(old, attributes(priv_spec=0)).warnings == ()
+    message = errors_of(START + attributes(stack_align=16), attributes(stack_align=4))
+    assert message == "b.o use 4-byte stack aligned but the output use 16-byte stack aligned"

@@ -37,6 +37,8 @@ _OPTIONS: dict[str, dict[str, object]] = {
     "nopack-relative-relocs": {"pack_relative": False},
     "start-stop-gc": {"start_stop_gc": True},
     "nostart-stop-gc": {"start_stop_gc": False},
+    "common": {"common_type": True},
+    "nocommon": {"common_type": False},
     "separate-code": {"separate_code": True},
     "noseparate-code": {"separate_code": False},
 }
@@ -69,16 +71,16 @@ _NO_EFFECT = frozenset(
 
 # Options that are accepted without effect, with a value and without.
 _WITH_VALUE = """
-plugin plugin-opt rpath-link G O hash-size max-cache-size assert spare-dynamic-tags architecture A gpsize
+plugin plugin-opt G O hash-size max-cache-size assert spare-dynamic-tags architecture A gpsize
 ctf-share-types split-by-reloc split-by-file Y
 """
 _ALONE = """
-sort-common nostdlib no-add-needed add-needed no-copy-dt-needed-entries copy-dt-needed-entries warn-common
+sort-common nostdlib warn-common
 no-warn-common no-print-gc-sections warn-rwx-segments no-warn-rwx-segments no-warn-execstack warn-execstack
 no-warn-mismatch no-warn-search-mismatch no-whole-program O0 O1 O2 threads no-threads build-id-link
 EL Bgroup Qy accept-unknown-input-arch no-accept-unknown-input-arch ctf-variables no-ctf-variables
 no-keep-memory reduce-memory-overheads stats traditional-format warn-constructors warn-multiple-gp warn-once
-warn-section-align warn-textrel warn-alternate-em strip-discarded no-strip-discarded map-whole-files
+warn-section-align warn-textrel warn-shared-textrel warn-alternate-em strip-discarded no-strip-discarded map-whole-files
 no-map-whole-files print-map-discarded no-print-map-discarded force-exe-suffix embedded-relocs flto
 """
 IGNORED = {**dict.fromkeys(_WITH_VALUE.split(), True), **dict.fromkeys(_ALONE.split(), False)}

@@ -126,7 +126,8 @@ def link_options(state: CommandLine) -> LinkOptions:
     folders = state.lists.get("library_path", [])
     lists["scripts"] = tuple(_script(path, folders) for path in paths)
     lists["orderings"] = tuple(_script(path, folders) for path in state.lists.get("orderings", []))
-    lists["rpath"] = tuple(part for text in state.lists.get("rpath", []) for part in text.split(":"))
+    for name in ("rpath", "rpath_link"):
+        lists[name] = tuple(part for text in state.lists.get(name, []) for part in text.split(":"))
     options = LinkOptions(**(state.options | lists))  # type: ignore[arg-type]  # a table of options has values of all types
     options = replace(options, output=state.output, section_starts=state.starts)
     if not options.define_commons and not options.shared:

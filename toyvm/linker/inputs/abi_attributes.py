@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from toyvm.base.errors import ElfError
-from toyvm.elf.architecture.attributes import TAG_ARCH, Attributes, decode, encode
+from toyvm.elf.architecture.attributes import (
+    TAG_ARCH,
+    TAG_PRIV_SPEC,
+    TAG_PRIV_SPEC_MINOR,
+    TAG_PRIV_SPEC_REVISION,
+    TAG_STACK_ALIGN,
+    Attributes,
+    decode,
+    encode,
+)
 from toyvm.elf.architecture.isa_strings import Arch, ArchError
 from toyvm.elf.constants import (
     EF_RISCV_FLOAT_ABI,
@@ -21,6 +30,8 @@ from ..link_errors import Diagnostics
 from ..link_options import LinkOptions
 from .symbol_resolution import Resolution
 
+_PRIVILEGED_TAGS = (TAG_PRIV_SPEC, TAG_PRIV_SPEC_MINOR, TAG_PRIV_SPEC_REVISION)
+_PRIVILEGED = ((1, 9, 1), (1, 10, 0), (1, 11, 0), (1, 12, 0))  # versions that GNU ld knows
 _FLOAT_ABI = {0: "soft-float", 2: "single-float", 4: "double-float", 6: "quad-float"}
 
 
@@ -63,7 +74,15 @@ def merge_attributes(resolution: Resolution, errors: Diagnostics) -> bytes:
     """The output's `.riscv.attributes`: all extensions of all inputs; b"" when no input has any."""
     merged: Attributes = {}
     for name, attributes in _attributes(resolution, errors):
+        _merge_privileged(merged, name, attributes, errors)
         for tag, value in attributes.items():
+            if tag in _PRIVILEGED_TAGS:
+                continue
+            if tag == TAG_STACK_ALIGN and value and merged.get(tag, value) not in (0, value):
+                errors.error(
+                    f"{name} use {value}-byte stack aligned but the output use {merged[tag]}-byte stack aligned"
+                )
+                continue
             if tag == TAG_ARCH and tag in merged:
                 try:
                     merged[tag] = str(_arch(merged[tag]).merge(_arch(value)))
@@ -74,6 +93,29 @@ def merge_attributes(resolution: Resolution, errors: Diagnostics) -> bytes:
             else:
                 merged.setdefault(tag, value)
     return encode(merged) if merged else b""
+
+
+def _merge_privileged(merged: Attributes, name: str, attributes: Attributes, errors: Diagnostics) -> None:
+    """Merge the version of the privileged specification: the newest counts, and objects of several get a warning."""
+    mine = _privileged(attributes)
+    ours = _privileged(merged)
+    if mine in _PRIVILEGED and ours in _PRIVILEGED and mine != ours:
+        errors.warning(
+            f"{name} use privileged spec version {'.'.join(map(str, mine))} but the output use version "
+            f"{'.'.join(map(str, ours))}"
+        )
+        if _PRIVILEGED[0] in (mine, ours):
+            errors.warning("privileged spec version 1.9.1 can not be linked with other spec versions")
+    if ours not in _PRIVILEGED or (mine in _PRIVILEGED and mine > ours):
+        for tag in _PRIVILEGED_TAGS:
+            if tag in attributes:
+                merged[tag] = attributes[tag]
+            elif mine in _PRIVILEGED:
+                merged.pop(tag, None)
+
+
+def _privileged(attributes: Attributes) -> tuple[int, ...]:
+    return tuple(int(attributes.get(tag, 0)) for tag in _PRIVILEGED_TAGS)
 
 
 def _arch(text: int | str) -> Arch:

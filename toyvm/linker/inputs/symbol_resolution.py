@@ -48,6 +48,7 @@ from ..link_errors import Diagnostics
 from ..link_options import LinkOptions
 from .common_symbols import Common, Definition, check_common
 from .files import Opened
+from .needed_libraries import needed_libraries
 from .shared_library import SharedLibrary, SharedSymbol
 
 
@@ -153,6 +154,8 @@ def resolve(
                 resolver.add(opened)
         else:
             resolver.add_group(list(members))
+    if resolver.libraries:
+        resolver.look_beyond()
     if options.kind != "exec" or resolver.libraries:
         resolver.define_versions()
     return resolver.finish()
@@ -492,6 +495,26 @@ class _Resolver:
             if symbol is not None and symbol.kind is DefinitionKind.UNDEFINED and symbol.strong_reference:
                 return symbol
         return None
+
+    def look_beyond(self) -> None:
+        """Look for what is undefined in the libraries that libraries need. They take part with --copy-dt-needed-entries only."""
+        missing = [
+            symbol
+            for symbol in self.symbols
+            if symbol.kind is DefinitionKind.UNDEFINED
+            and symbol.strong_reference
+            and symbol.name not in self.given
+        ]
+        for library in needed_libraries(tuple(self.libraries), self.options) if missing else ():
+            wanted = [symbol for symbol in missing if symbol.name in library.exports and not symbol.is_hidden]
+            if wanted and self.options.copy_needed:
+                self._add_library(library, as_needed=False)
+            elif wanted and not self.options.shared:
+                self.errors.error(
+                    f"{wanted[0].wanted_by}: undefined reference to symbol `{wanted[0].name}'\n{library.name}: error "
+                    "adding symbols: DSO missing from command line"
+                )
+            missing = [symbol for symbol in missing if symbol not in wanted]
 
     def finish(self) -> Resolution:
         """The final resolution. Symbols that libraries also mention or define stay visible to them."""

@@ -1,0 +1,20 @@
+"""Messages in the shape of GNU ld, for tools that parse them (--gnu-messages): one line, without the text that it points at."""
+
+from __future__ import annotations
+
+import re
+
+_PLACE = re.compile(r"(?P<line>.*:\d+):\d+: (?:error: )?(?P<text>.*)")
+_PLACELESS = re.compile(r"region `")  # what GNU ld says without a place
+
+
+def shaped(message: str) -> str:
+    """`FILE:LINE: text` of `FILE:LINE:COLUMN: error: text` and the lines below it that show the place."""
+    first, _, rest = message.partition("\n")
+    found = _PLACE.fullmatch(first)
+    if found is None:
+        return message
+    kept = [line for line in rest.split("\n") if line and not line.startswith("  ")]
+    text = found["text"]
+    head = text if _PLACELESS.match(text) else f"{found['line']}: {text}"
+    return "\n".join([head, *kept])
