@@ -15,7 +15,7 @@ import pytest
 
 from tests.support.harness import OPTIONS, C
 from tests.support.oracles import GCC, HOST_GCC, do_without, require_oracle
-from tests.support.ways import WAYS, check_every_way
+from tests.support.ways import check_every_way
 from toyvm.base.record import replace
 from toyvm.result import RunResult
 from toyvm.system import run
@@ -24,6 +24,7 @@ pytestmark = pytest.mark.oracle
 SOURCES = [*sorted(Path(__file__).with_name("linux").glob("*.c")), *sorted((C / "thp").glob("*.c"))]
 LONG = ("cpu_limit",)  # thousands of millions of instructions: an hour on the reference engine
 NATIVE_WAYS = ("llvm", "eager")
+WAYS = ("reference", "llvm", "quick")
 NEWER = {"urgent_bytes": (6, 12), "vectors": (6, 4)}  # the Linux whose behaviour a program shows
 HIDDEN = 77  # the status of a program that may not see what it asks the host
 THP = Path("/sys/kernel/mm/transparent_hugepage/enabled")

@@ -48,6 +48,7 @@ class Row:
     ignore: tuple[str, ...] = ()
     children: bool = False
     stderr: bool = True
+    long: bool = False
     expect: str = ""
     why: str = ""
 

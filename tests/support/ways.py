@@ -22,26 +22,28 @@ from toyvm.result import RunResult
 from toyvm.run_options import RunOptions
 
 # How each way of `WAYS` executes. "eager" is the LLVM engine that translates early and at once, so that a program of a few
-# thousand instructions is native code; "llvm" is as users have it.
+# thousand instructions is native code; "llvm" is as users have it. "quick" is "eager" with code that LLVM optimises less,
+# for the many programs of glibc, where most of the time would be LLVM's.
 WAYS = ("reference", "llvm", "eager")
 LONG = 6000  # instructions from which on some code of every program repeats
 _ENGINES_OWN = ("tlb_misses",)  # native code looks into other tables first
 
 
-def _translator() -> Translator:
+def _translator(level: int = 2) -> Translator:
     """With a cache of translations for the whole session, and answering at once."""
-    return Translator(str(Path(os.environ["TOYVM_TEST_SCRATCH"]) / "native"))
+    return Translator(str(Path(os.environ["TOYVM_TEST_SCRATCH"]) / f"native{level}"), level)
 
 
 @contextmanager
 def engines_made(way: str) -> Iterator[list[Engine]]:
-    """Runs inside have engines of this way (one of WAYS, or "walk" or "lockstep"); they are in the list."""
+    """Runs inside have engines of this way (one of WAYS, or "quick", "walk" or "lockstep"); they are in the list."""
     made: list[Engine] = []
     original = engine_choice.make_engine
 
     def make(name: str, memory: PhysicalMemory, on_trace: object = None, **options: object) -> Engine:
-        if way == "eager":
-            made.append(LlvmEngine(memory, translator=_translator(), thresholds=EAGER))
+        if way in ("eager", "quick"):
+            translator = _translator(2 if way == "eager" else 0)
+            made.append(LlvmEngine(memory, translator=translator, thresholds=EAGER))
         elif way == "lockstep":
             seed = options.get("seed", 0)
             assert isinstance(seed, int)
@@ -86,5 +88,5 @@ def check_every_way(
         if expected is None:
             expected = facts(result)
         assert facts(result) == expected, f"{way} is not as {ways[0]}"
-        if way == "eager" and result.stats.instructions >= LONG:
+        if way in ("eager", "quick") and result.stats.instructions >= LONG:
             assert native_entries(made[0]) > 0

@@ -58,9 +58,13 @@ def version() -> bytes:
 
 
 class Translator:
-    """Makes each translation once. `folder` is the cache's; "": the user's, None: no cache."""
+    """Makes each translation once. `folder` is the cache's; "": the user's, None: no cache.
 
-    def __init__(self, folder: str | None = ""):
+    `level` is how much LLVM optimises, from 0 to 2. The cache does not tell levels apart.
+    """
+
+    def __init__(self, folder: str | None = "", level: int = 2):
+        self._level = level
         self._cache: CodeCache | None = None
         if folder is not None:
             from toyvm.base.resources import cache_path
@@ -121,5 +125,5 @@ class Translator:
         if self._compiler is None:
             from .compiler import Compiler  # imports llvmlite, which takes a tenth of a second
 
-            self._compiler = Compiler()
+            self._compiler = Compiler(self._level)
         return self._compiler.compile(module, inline=inline)
