@@ -81,6 +81,7 @@ def finish(state: AssemblyState, name: str) -> AssembledFile | None:
         if not symbol.is_defined and symbol.binding == STB_LOCAL:
             symbol.binding = STB_WEAK
     resolver.settle_symbols()
+    _check_links(state)
     # All labels have their addresses now.
     for view, where in state.zero_views:
         if resolver.number_of(view):
@@ -106,6 +107,23 @@ def finish(state: AssemblyState, name: str) -> AssembledFile | None:
         last = AsmSection(".riscv.attributes", SHT_RISCV_ATTRIBUTES)
         output.add(last, attributes.encode(state.attributes), [])
     return output.finish(name, _e_flags(state))
+
+
+def _check_links(state: AssemblyState) -> None:
+    """Report sections with SHF_LINK_ORDER whose symbol is not defined here."""
+    for section in state.sections:
+        symbol = state.symbols.by_name.get(section.link)
+        if not section.link or section.link.isdigit() or (symbol is not None and symbol.chunk is not None):
+            continue
+        state.report(
+            Problem(
+                f"section {section.name} is linked to '{section.link}', which is not defined here",
+                section.link,
+                gnu=f"undefined linked-to symbol `{section.link}' on section `{section.name}'",
+                placed=False,
+            ),
+            0,
+        )
 
 
 def _set_attributes(state: AssemblyState) -> None:

@@ -90,7 +90,11 @@ class FixupResolver:
             found = SymbolValue(None, 0, symbol)
         else:
             if symbol in self._open or len(self._open) > 200:
-                raise Problem(f"symbol '{symbol.name}' is defined in terms of itself", symbol.name)
+                raise Problem(
+                    f"symbol '{symbol.name}' is defined in terms of itself",
+                    symbol.name,
+                    gnu=f"symbol definition loop encountered at `{symbol.name}'",
+                )
             self._open.add(symbol)
             try:
                 found = self._value(symbol.value)
@@ -188,7 +192,9 @@ class FixupResolver:
         for symbol in list(self.state.symbols.by_name.values()):
             try:
                 if symbol.value is not None:
-                    self.value_of(symbol)
+                    found = self.value_of(symbol).symbol
+                    if symbol.equated and found is not None and found.common is not None:
+                        raise equated_to_common(symbol.name, found.name, placed=False)
                     self._inherit(symbol)
             except Problem as problem:
                 self.state.report(problem, symbol.where)
@@ -205,14 +211,17 @@ class FixupResolver:
 
     def size_of(self, symbol: AsmSymbol) -> int:
         """The symbol's st_size. Raises Problem if the operand of `.size` is not a number."""
+        gnu = f".size expression for {symbol.name} does not evaluate to a constant"
         try:
             found = self._value(symbol.size)
         except Problem as problem:
+            problem.gnu, problem.placed = gnu, False
             self.state.report(problem, symbol.size_where)
             return 0
         if not found.is_number:
             self.state.report(
-                Problem(f".size of '{symbol.name}' is not a number", symbol.name), symbol.size_where
+                Problem(f".size of '{symbol.name}' is not a number", symbol.name, gnu=gnu, placed=False),
+                symbol.size_where,
             )
             return 0
         return found.value & 0xFFFFFFFFFFFFFFFF
@@ -350,6 +359,16 @@ class FixupResolver:
         relocs.append(PendingReloc(at, plus, symbol, addend, False))
         symbol, addend, _ = self.target(fix.sub, 0)
         relocs.append(PendingReloc(at, minus, symbol, addend, False))
+
+
+def equated_to_common(name: str, common: str, placed: bool = True) -> Problem:
+    """The problem that a symbol is set to a common one, whose place only the linker knows."""
+    return Problem(
+        f"'{name}' cannot be set to the common symbol '{common}'",
+        name,
+        gnu=f"`{name}' can't be equated to common symbol `{common}'",
+        placed=placed,
+    )
 
 
 def fix_name(symbol: AsmSymbol) -> str:

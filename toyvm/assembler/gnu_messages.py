@@ -3,7 +3,8 @@
     hello.s: Assembler messages:
     hello.s:3: Error: unrecognized opcode `frob a0,a1'
 
-A message has the words of GNU as where `Problem.gnu` gives them, else those of this assembler.
+A message has the words of GNU as where `Problem.gnu` gives them, else those of this assembler. In these
+words `{statement}` is the statement and `{operands}` its operands, and they may begin with a severity.
 """
 
 from __future__ import annotations
@@ -14,11 +15,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from ..base.diagnostics import Diagnostic
     from ..elf.architecture.isa_strings import Arch
+    from .problems import Problem
 
 _SEVERITIES = {"error": "Error", "warning": "Warning"}
 _SPACE = re.compile(r"\s+")
 _AROUND = re.compile(r"\s*([,()+*/|&^-])\s*")
-STATEMENT = "{statement}"
+STATEMENT, OPERANDS = "{statement}", "{operands}"
+_SAID = re.compile(r"(?:Fatal error|Error|Warning): ")
 
 
 def header(file: str) -> str:
@@ -26,12 +29,17 @@ def header(file: str) -> str:
     return f"{file}: Assembler messages:" if file else "Assembler messages:"
 
 
-def shaped(diagnostic: Diagnostic, gnu: str, line: str) -> str:
-    """A diagnostic with the text `gnu`, or with its own; `line` is the statement that `{statement}` stands for."""
+def shaped(diagnostic: Diagnostic, problem: Problem, line: str) -> str:
+    """A diagnostic in the words of GNU as; `line` is the statement that `{statement}` stands for."""
     span = diagnostic.span
-    text = gnu or diagnostic.message.split("\n")[0]
-    text = text.replace(STATEMENT, scrubbed(line))
-    lines = [f"{span.file}:{span.line}: {_SEVERITIES.get(diagnostic.severity, diagnostic.severity)}: {text}"]
+    severity = _SEVERITIES.get(diagnostic.severity, diagnostic.severity)
+    head = f"{span.file}:{span.line}" if problem.placed else span.file
+    lines = []
+    for text in filter(None, (problem.gnu or diagnostic.message.split("\n")[0], problem.also)):
+        if STATEMENT in text or OPERANDS in text:
+            whole = scrubbed(line)
+            text = text.replace(STATEMENT, whole).replace(OPERANDS, whole.partition(" ")[2])
+        lines.append(f"{head}: {text}" if _SAID.match(text) else f"{head}: {severity}: {text}")
     for place, note in diagnostic.related:
         shown = "macro invoked from here" if "macro" in note else note
         lines.append(f"{place.file}:{place.line}:  Info: {shown}")

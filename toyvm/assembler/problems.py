@@ -44,16 +44,29 @@ MAX_EXPRESSION_DEPTH = 100
 class Problem(Exception):
     """A statement that cannot be assembled. `at` is the wrong word ("": the first word).
 
-    `gnu` is the same in the words of GNU as, with `{statement}` for the statement (--gnu-messages).
+    `gnu` is the same in the words of GNU as (see `gnu_messages`). With `also` it says more about the
+    same statement. `placed` is False if GNU as finds the problem at the end and names no line.
     """
 
-    def __init__(self, message: str, at: str = "", *, expected: str = "", hint: str = "", gnu: str = ""):
+    def __init__(
+        self,
+        message: str,
+        at: str = "",
+        *,
+        expected: str = "",
+        hint: str = "",
+        gnu: str = "",
+        also: str = "",
+        placed: bool = True,
+    ):
         super().__init__(message)
         self.message = message
         self.at = at
         self.expected = expected
         self.hint = hint
         self.gnu = gnu
+        self.also = also
+        self.placed = placed
 
 
 def too_much(size: int) -> Problem:
@@ -86,6 +99,10 @@ class TooManyErrors(Exception):
 def unknown(what: str, word: str, known: Iterable[str]) -> Problem:
     """The problem that `word` is not one of the `known` words. It suggests a similar one."""
     gnu = "unrecognized opcode `{statement}'" if what == "instruction" else ""
+    if what == "symbol type":
+        gnu = f'unrecognized symbol type "{word}"'
+    if what == "section flag":
+        gnu = "Fatal error: unrecognized .section attribute: want a,e,o,w,x,M,S,G,T or number"
     if what == "directive":
         gnu = f"unknown pseudo-op: `{word}'"
     return Problem(f"unknown {what} '{word}'", word, hint=did_you_mean(word, known), gnu=gnu)

@@ -50,6 +50,7 @@ class AsmSymbol:
         "common",
         "equated",
         "frag",
+        "has_alias_size",
         "index",
         "listed",
         "local_wanted",
@@ -76,6 +77,7 @@ class AsmSymbol:
         self.visibility: int = STV_DEFAULT
         self.size: Value = 0
         self.size_where = 0
+        self.has_alias_size = False  # its size is that of the symbol that it is set to
         self.common: tuple[int, int] | None = None  # (size, alignment)
         self.section: AsmSection | None = None  # set for section symbols only
         self.equated = False  # by .set, which may redefine it

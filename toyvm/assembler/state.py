@@ -196,6 +196,8 @@ class AssemblyState:
                 raise Fatal(f"more than {MAX_SECTIONS} sections")
             # The name of a section is a symbol, which may have been used before (gas: section_symbol).
             known = self.symbols.by_name.get(name)
+            if known is not None and _is_alias_of_undefined(known):
+                known = self.symbols.by_name.pop(name) and None
             if known is not None and known.section is None and known.is_defined:
                 raise Problem(
                     f"section name '{name}' is defined as another symbol",
@@ -442,6 +444,14 @@ class AssemblyState:
         """The value of the expression `text`. Raises Problem if it is not known yet."""
         return self.number(parse_expression(text), what)
 
+    def number_or_report(self, text: str, what: str) -> int:
+        """Like `number_of`. A problem is reported, and the number is 0."""
+        try:
+            return self.number_of(text, what)
+        except Problem as problem:
+            self.report(problem)
+            return 0
+
     def fixed(self, value: Value) -> int | None:
         """`value` as a number, or None if it may still change."""
         if isinstance(value, int):
@@ -476,7 +486,7 @@ class AssemblyState:
         if self.options.gnu_messages:
             from .gnu_messages import shaped
 
-            text = shaped(diagnostic, problem.gnu, self.line if where == self.where else span.text)
+            text = shaped(diagnostic, problem, self.line if where == self.where else span.text)
         else:
             text = diagnostic.render()
         if severity == "warning":
@@ -486,12 +496,18 @@ class AssemblyState:
         if text not in self.errors:
             self.errors.append(text)
             self.reports.append(text)
-        if len(self.errors) >= MAX_ERRORS:
+        if len(self.errors) >= (MAX_REPORTS if self.options.gnu_messages else MAX_ERRORS):
             raise TooManyErrors
 
     def warn(self, message: str, at: str = "", gnu: str = "") -> None:
         """Record a warning at the current statement."""
         self.report(Problem(message, at, gnu=gnu), severity="warning")
+
+
+def _is_alias_of_undefined(symbol: AsmSymbol) -> bool:
+    """Whether a symbol is equated to one without a definition. Its name may still become that of a section (gas)."""
+    value = symbol.value
+    return isinstance(value, Linear) and value.add is not None and not value.add.is_defined
 
 
 def enabled_rows(arch: Arch) -> frozenset[str]:

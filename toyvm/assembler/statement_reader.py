@@ -190,7 +190,9 @@ class Reader:
         body, file, first = self.block(_REPEAT, _END_REPEAT, ".rept")
         count = self.state.number_of(rest, "the count of .rept")
         if count < 0:
-            raise Problem(f"count {count} of .rept is negative", rest.strip())
+            raise Problem(
+                f"count {count} of .rept is negative", rest.strip(), gnu="negative count for REPT - ignored"
+            )
         self._check_size(count, body)
         if any("\\+" in line for line in body):
             lines = [line for times in range(count) for line in self._round(body, {}, times)]

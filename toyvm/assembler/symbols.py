@@ -40,7 +40,8 @@ class AsmSymbols:
         """A new symbol with the name and the order of `symbol`. Earlier uses keep the old symbol."""
         fresh = AsmSymbol(symbol.name)
         fresh.binding, fresh.type, fresh.visibility = symbol.binding, symbol.type, symbol.visibility
-        fresh.size, fresh.size_where = symbol.size, symbol.size_where
+        if not symbol.has_alias_size:
+            fresh.size, fresh.size_where = symbol.size, symbol.size_where
         fresh.listed, symbol.listed = symbol.listed, False
         self.order = [fresh if other is symbol else other for other in self.order]
         self.by_name[symbol.name] = fresh

@@ -45,10 +45,23 @@ def read_versioned(symbol: AsmSymbol, text: str, visibility: str, where: int) ->
             f"'{text}' is not a name with a version",
             text,
             expected="name@VERSION, name@@VERSION or name@@@VERSION",
+            gnu=f"missing version name in `{text}' for symbol `{symbol.name}'",
         )
+    if symbol.common is not None:
+        raise common_with_version(text, symbol.name)
     if visibility and visibility not in VISIBILITIES:
         raise Problem(f"unknown visibility '{visibility}'", visibility, expected="local, hidden or remove")
     return VersionedName(symbol, match[1], match[2], match[3], visibility, where)
+
+
+def common_with_version(versioned: str, name: str, placed: bool = True) -> Problem:
+    """The problem that a common symbol has a version."""
+    return Problem(
+        f"common symbol '{name}' cannot have a version",
+        versioned,
+        gnu=f"`{versioned}' can't be versioned to common symbol '{name}'",
+        placed=placed,
+    )
 
 
 def apply_versions(
@@ -70,6 +83,7 @@ def apply_versions(
                 _apply(symbols, symbol, versioned, list(mine.values()), visibility.get(symbol, ""))
             except Problem as problem:
                 report(problem, versioned.where)
+                break  # its other versions have the same problem
         if symbol.is_defined:
             _show(symbol, visibility.get(symbol, ""))
 
@@ -89,7 +103,7 @@ def _apply(
             gnu=f"only one version name with `@@@' is allowed for symbol `{symbol.name}'",
         )
     if symbol.common is not None:
-        raise Problem(f"common symbol '{symbol.name}' cannot have a version", name)
+        raise common_with_version(name, symbol.name, placed=False)
     if not symbol.is_defined:
         if at == "@@":
             raise Problem(
@@ -98,7 +112,12 @@ def _apply(
                 gnu=f"invalid attempt to declare external version name as default in symbol `{name}'",
             )
         if count > 1:
-            raise Problem(f"undefined symbol '{symbol.name}' cannot have several versions", name)
+            names = "|".join(f"`{other.full_name}'" for other in reversed(all))
+            raise Problem(
+                f"undefined symbol '{symbol.name}' cannot have several versions",
+                name,
+                gnu=f"multiple versions [{names}] for symbol `{symbol.name}'",
+            )
         symbol.name = f"{versioned.name}@{versioned.version}"
         return
     if at == "@@@":
@@ -106,7 +125,9 @@ def _apply(
         return
     if visibility == "remove" and count > 1 and symbol.used:
         raise Problem(
-            f"symbol '{symbol.name}' with several versions is removed, but a relocation refers to it", name
+            f"symbol '{symbol.name}' with several versions is removed, but a relocation refers to it",
+            name,
+            gnu=f"symbol '{symbol.name}' with multiple versions cannot be used in relocation",
         )
     if visibility == "remove" and versioned is all[0]:
         symbol.name = name

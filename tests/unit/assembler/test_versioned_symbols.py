@@ -22,7 +22,7 @@ from toyvm.elf import constants as c
         (".symver foo, foo@V\n.symver foo, foo@W\ncall foo", "'foo' cannot have several versions"),
         (
             "foo: .symver foo, foo@@@V\n.symver foo, foo@@@W",
-            "a.s:1:19: error: only one version of 'foo' can be given with @@@",
+            "a.s:2:14: error: only one version of 'foo' can be given with @@@",
         ),
         (
             "foo: .symver foo, foo@@V, remove\n.symver foo, foo@W\n.dword foo",

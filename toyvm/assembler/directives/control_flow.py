@@ -83,7 +83,9 @@ def _abort(reader: Reader, rest: str) -> None:
 def _purge(reader: Reader, rest: str) -> None:
     for name in split_operands(rest):
         if reader.macros.pop(name.lower(), None) is None:
-            raise Problem(f"there is no macro '{name}'", name)
+            reader.state.warn(
+                f"there is no macro '{name}'", name, gnu=f"Attempt to purge non-existing macro `{name}'"
+            )
 
 
 def _alternate(wanted: bool) -> FlowDirective:
@@ -93,9 +95,9 @@ def _alternate(wanted: bool) -> FlowDirective:
     return directive
 
 
-def _stray(message: str) -> FlowDirective:
+def _stray(message: str, gnu: str) -> FlowDirective:
     def directive(reader: Reader, rest: str) -> None:
-        raise Problem(message)
+        reader.state.warn(message, gnu=gnu)
 
     return directive
 
@@ -126,12 +128,14 @@ FLOW: dict[str, FlowDirective] = {
     ".noaltmacro": _alternate(False),
     **dict.fromkeys((".exitm", ".mexit"), lambda reader, rest: reader.exit_macro()),
     ".purgem": _purge,
-    ".endm": _stray(".endm without .macro"),
+    ".endm": _stray(".endm without .macro", ".endm encountered without preceding .macro"),
     ".rept": lambda reader, rest: reader.repeat(rest),
     ".rep": lambda reader, rest: reader.repeat(rest),
     **dict.fromkeys((".irp", ".irep"), lambda reader, rest: reader.irp(".irp", rest)),
     **dict.fromkeys((".irpc", ".irepc"), lambda reader, rest: reader.irp(".irpc", rest)),
-    ".endr": _stray(".endr without .rept, .irp or .irpc"),
+    ".endr": _stray(
+        ".endr without .rept, .irp or .irpc", ".endr encountered without preceding .rept, .irp, or .irpc"
+    ),
     ".include": _include,
     ".end": _end,
     ".abort": _abort,

@@ -57,7 +57,7 @@ def data(size: int) -> Directive:
                 out.clear()
             value = expr if isinstance(expr, int) else state.evaluate(expr)
             if isinstance(value, int):
-                if not -mask - 1 <= value <= mask and not _is_small_negative(value, mask):
+                if not -mask <= value <= mask and not _is_small_negative(value, mask):
                     shown = value if value >= 0 else value & M64
                     state.warn(f"value {shown:#x} truncated to {value & mask:#x}", piece)
                 out += (value & mask).to_bytes(size, "little")
@@ -404,7 +404,12 @@ def find_file(state: AssemblyState, name: str, at: str, largest: int) -> tuple[s
         if size > largest:
             raise Problem(f"{path}: {size} bytes; the limit is {largest}", at)
         return str(path), path.read_bytes()
-    raise Problem(f"cannot find the file '{name}'", at, expected="a file here or in a folder given by -I")
+    raise Problem(
+        f"cannot find the file '{name}'",
+        at,
+        expected="a file here or in a folder given by -I",
+        gnu=f"unable to include `{name}'" if name.endswith("/") else f"file not found: {name}",
+    )
 
 
 DATA: dict[str, Directive] = {

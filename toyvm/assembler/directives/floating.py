@@ -24,11 +24,11 @@ def repeated(format: FloatFormat) -> Directive:
 
     def directive(state: AssemblyState, rest: str) -> None:
         pieces = split_operands(rest)
-        if len(pieces) != 2:
+        if not 1 <= len(pieces) <= 2:
             raise Problem("this takes a count and a number", expected="count, number")
         count = repeat_count(state, pieces[0])
         state.mark("d")
-        state.chunk.skip(count, float_bytes(pieces[1], format))
+        state.chunk.skip(count, float_bytes(pieces[1] if len(pieces) > 1 else "0", format))
 
     return directive
 

@@ -43,7 +43,7 @@ def page_size(state: AssemblyState, rest: str) -> None:
     pieces = split_operands(rest)
     if not 1 <= len(pieces) <= 2:
         raise Problem(".psize takes a number of lines", expected="lines, columns")
-    lines = state.number_of(pieces[0], "the number of lines")
+    lines = state.number_or_report(pieces[0], "the number of lines")
     if not 0 <= lines <= 1000:
         state.warn("strange paper height, set to no form", pieces[0])
         lines = 0

@@ -26,7 +26,8 @@ from toyvm.elf.constants import (
     SHT_PROGBITS,
 )
 
-from ..problems import MAX_NOBITS_BYTES, Problem, unknown
+from ..grammar import number
+from ..problems import MAX_NOBITS_BYTES, Problem, junk, unknown
 from ..sections import DATA_FLAGS, TEXT_FLAGS, AbsoluteChunk, AsmSection, SectionKey
 from ..state import AssemblyState
 from ..statements import split_operands, unquote
@@ -69,6 +70,7 @@ _SPECIAL: tuple[tuple[str, int, int], ...] = (
     (".gnu.linkonce.p", SHT_PROGBITS, DATA_FLAGS),
     (".note", SHT_NOTE, 0),
 )
+_LTO = ".gnu.lto_"  # sections of a compiler's intermediate language
 
 
 def special(name: str) -> tuple[int, int]:
@@ -76,7 +78,7 @@ def special(name: str) -> tuple[int, int]:
     for prefix, type, flags in _SPECIAL:
         if name == prefix or name.startswith(prefix + "."):
             return type, flags
-    return SHT_PROGBITS, 0
+    return SHT_PROGBITS, SHF_EXCLUDE if name.startswith(_LTO) else 0
 
 
 class _Request(Record):
@@ -112,6 +114,8 @@ def _parse(rest: str) -> _Request:
         return _Request(name, type, flags, 0, "", False, "", None, False)
     letters = unquote(more.pop(0)).decode("utf-8", "replace")
     wanted = _flags(letters)
+    if name.startswith(_LTO):
+        wanted |= SHF_EXCLUDE
     # As in GNU as, the name implies only the type if flags are given.
     if more and more[0][:1] in "@%" and more[0]:
         type = _type(more.pop(0)[1:])
@@ -123,7 +127,7 @@ def _parse(rest: str) -> _Request:
     if wanted & SHF_MERGE:
         entsize = _entsize(more.pop(0) if more else "")
     if wanted & SHF_LINK_ORDER:
-        link = more.pop(0) if more else ""
+        link = _link(more.pop(0) if more else "")
     if wanted & SHF_GROUP:
         group = _plain(more.pop(0)) if more else ""
         if not group:
@@ -145,7 +149,9 @@ def _parse(rest: str) -> _Request:
         unique = _unique(more[1] if len(more) > 1 else "")
         more = more[2:]
     if more:
-        raise Problem(f"unexpected '{more[0]}' in .section", more[0])
+        problem = junk(f", {more[0]}")
+        problem.message, problem.at = f"unexpected '{more[0]}' in .section", more[0]
+        raise problem
     if not letters and special(name) != (SHT_PROGBITS, 0):
         wanted = special(name)[1]
     return _Request(name, type, wanted & ~SHF_GROUP, entsize, group, comdat, link, unique, True, node)
@@ -156,14 +162,24 @@ def _plain(text: str) -> str:
 
 
 def _flags(letters: str) -> int:
+    """The flags of letters and numbers, such as "ax" and "a0x100000"."""
     flags = 0
-    if re.fullmatch(r"0x[0-9a-fA-F]+|[0-9]+", letters):
-        return int(letters, 0)
-    for letter in letters:
-        if letter not in _FLAGS:
+    for letter in re.findall(r"0[xX][0-9a-fA-F]+|[0-9]+|.", letters, re.DOTALL):
+        if letter[0].isdigit():
+            flags |= number(letter) & 0xFFFFFFFF
+        elif letter not in _FLAGS:
             raise unknown("section flag", letter, _FLAGS)
-        flags |= _FLAGS[letter]
+        else:
+            flags |= _FLAGS[letter]
     return flags
+
+
+def _link(text: str) -> str:
+    """The symbol behind the flag `o`. A number stands for no symbol."""
+    match = re.match(r"[0-9]+", text)
+    if match is not None and match.end() < len(text):
+        raise junk(text[match.end() :])
+    return text
 
 
 def _type(text: str) -> int:
@@ -182,9 +198,11 @@ def _entsize(text: str) -> int:
 
 def _unique(text: str) -> int:
     """The number after `unique`: sections of one name with different numbers stay apart."""
-    if not re.fullmatch(r"0x[0-9a-fA-F]{1,8}|[0-9]{1,10}", text) or int(text, 0) > 0xFFFFFFFF:
-        raise Problem("unique takes a number from 0 to 4294967295", text, expected="a number")
-    return int(text, 0)
+    value = number(text) if re.fullmatch(r"0x[0-9a-fA-F]{1,16}|[0-9]{1,20}", text) else -1
+    if not 0 <= value <= 0xFFFFFFFF:
+        gnu = f"unsupported section id: {text}" if value >= 0 else junk(text).gnu
+        raise Problem("unique takes a number from 0 to 4294967295", text, expected="a number", gnu=gnu)
+    return value
 
 
 def _open(state: AssemblyState, request: _Request) -> AsmSection:
@@ -275,7 +293,12 @@ def attach_to_group(state: AssemblyState, rest: str) -> None:
     """`.attach_to_group name`: make the current section a member of a section group."""
     name = _plain(rest.strip())
     if not name:
-        raise Problem("this takes the name of a group", expected="a group's name")
+        raise Problem(
+            "this takes the name of a group",
+            expected="a group's name",
+            gnu="missing name",
+            also="Warning: group name not parseable",
+        )
     current = state.chunk.section
     if state.chunk.is_absolute:
         raise Problem("the absolute section cannot be in a group")

@@ -22,6 +22,7 @@ from toyvm.elf.constants import (
 )
 
 from ..encode import split
+from ..fixup_resolution import equated_to_common
 from ..grammar import Expr, parse_expression
 from ..problems import MAX_NOBITS_BYTES, Problem, unknown
 from ..sections import AsmSymbol, Linear, SectionKey, joined_type
@@ -37,17 +38,20 @@ def symbol_named(state: AssemblyState, text: str) -> AsmSymbol:
     """The symbol that a directive names, listed in the symbol table. Raises Problem."""
     name = unquote(text).decode("utf-8", "replace") if text.startswith('"') and len(text) > 2 else text
     if (name == text and not NAME.fullmatch(text)) or name == ".":
-        raise Problem(
-            f"expected a symbol, not '{text}'" if text else "expected a symbol", text, expected="a symbol"
-        )
+        raise _no_symbol(text)
     return state.symbols.list(state.symbols.get(name, state.where))
 
 
 def _each(rest: str) -> list[str]:
     names = split_operands(rest)
     if not names:
-        raise Problem("expected a symbol", expected="a symbol")
+        raise _no_symbol("")
     return names
+
+
+def _no_symbol(text: str, also: str = "") -> Problem:
+    said = f"expected a symbol, not '{text}'" if text else "expected a symbol"
+    return Problem(said, text, expected="a symbol", gnu="Missing symbol name in directive", also=also)
 
 
 def _weak_and_common(name: str) -> Problem:
@@ -55,6 +59,7 @@ def _weak_and_common(name: str) -> Problem:
         f"symbol '{name}' cannot be both weak and common",
         name,
         gnu=f"symbol `{name}' can not be both weak and common",
+        placed=False,
     )
 
 
@@ -64,6 +69,13 @@ def binding(value: int) -> Directive:
     def directive(state: AssemblyState, rest: str) -> None:
         for text in _each(rest):
             symbol = symbol_named(state, text)
+            if symbol.section is not None and value == STB_GLOBAL:
+                state.warn(
+                    f"the symbol of section {symbol.name} cannot be global",
+                    text,
+                    gnu="can't make section symbol global",
+                )
+                continue
             if value == STB_WEAK and symbol.common is not None:
                 raise _weak_and_common(symbol.name)
             if not (value == STB_GLOBAL and symbol.binding == STB_WEAK):
@@ -123,6 +135,8 @@ _TYPES = {
 
 def type_(state: AssemblyState, rest: str) -> None:
     """`.type name, @function` (also %function, "function", STT_FUNC, or after a blank)."""
+    if not rest:
+        raise _no_symbol("", also='unrecognized symbol type ""')
     match = re.fullmatch(r'\s*("[^"]*"|[^\s,]+)\s*(?:,|\s)\s*(\S.*?)\s*', rest)
     if match is None:
         raise Problem(".type takes a symbol and a type", expected=".type name, @function")
@@ -134,9 +148,19 @@ def type_(state: AssemblyState, rest: str) -> None:
     if known == "gnu_unique_object":
         symbol.type, symbol.binding = STT_OBJECT, STB_GNU_UNIQUE
         return
-    symbol.type = _retyped(symbol.type, _TYPES[known])
+    new = _TYPES[known]
+    if {_is_function(symbol.type), _is_function(new)} == {True, False}:
+        state.warn(f"symbol '{symbol.name}' already has its type set", match[1])
+    symbol.type = _retyped(symbol.type, new)
     if symbol.binding == STB_GNU_UNIQUE and symbol.type != STT_OBJECT:
         symbol.binding = STB_GLOBAL
+
+
+def _is_function(type: int) -> bool | None:
+    """True for the type of a function, False for that of data, None for others."""
+    if type in (STT_FUNC, STT_GNU_IFUNC):
+        return True
+    return False if type in (STT_OBJECT, STT_TLS) else None
 
 
 def _retyped(old: int, new: int) -> int:
@@ -155,6 +179,7 @@ def size(state: AssemblyState, rest: str) -> None:
     symbol = symbol_named(state, name.strip())
     symbol.size = state.evaluate(parse_expression(text))
     symbol.size_where = state.where
+    symbol.has_alias_size = False
 
 
 def assign(state: AssemblyState, name: str, text: str, *, once: bool = False) -> None:
@@ -177,6 +202,8 @@ def assign(state: AssemblyState, name: str, text: str, *, once: bool = False) ->
         symbol = state.symbols.renew(symbol)
     symbol.equated = True
     symbol.where = state.where
+    if symbol.has_alias_size:
+        symbol.size, symbol.has_alias_size = 0, False
     _give(state, symbol, value if isinstance(value, int | Linear) else split(state, expr), expr)
     state.code_memo.clear()
     state.data_memo.clear()
@@ -201,18 +228,26 @@ def _give(state: AssemblyState, symbol: AsmSymbol, value: int | Linear, expr: Ex
     if isinstance(value, int) or value.add is None or value.sub is not None:
         return
     target = value.add
+    if target.common is not None:
+        raise equated_to_common(symbol.name, target.name)
     if target.chunk is not None:
         symbol.chunk, symbol.frag, symbol.offset = target.chunk, target.frag, target.offset + value.addend
         symbol.value = None
     symbol.type = joined_type(symbol.type, target.type)
     if symbol.size == 0:  # its own size takes precedence (gas: elf_copy_symbol_attributes)
         symbol.size, symbol.size_where = target.size, target.size_where
+        symbol.has_alias_size = True
 
 
 def redefinition(state: AssemblyState, name: str, known: AsmSymbol) -> Problem:
     """The problem that a name is already defined."""
     file, line = state.source.place(known.where)
-    return Problem(f"symbol '{name}' is already defined", name, hint=f"first defined at {file}:{line}")
+    return Problem(
+        f"symbol '{name}' is already defined",
+        name,
+        hint=f"first defined at {file}:{line}",
+        gnu=f"symbol `{name}' is already defined",
+    )
 
 
 def set_(once: bool) -> Directive:
@@ -291,6 +326,8 @@ def _allocate(state: AssemblyState, symbol: AsmSymbol, size: int, alignment: int
 def symver(state: AssemblyState, rest: str) -> None:
     """`.symver name, name2@VERSION, visibility` (gas, "Symver")."""
     pieces = split_operands(rest)
+    if not pieces:
+        raise _no_symbol("", also="expected comma after name in .symver")
     if not 2 <= len(pieces) <= 3:
         raise Problem(".symver takes a symbol and a name with a version", expected="name, name2@VERSION")
     symbol = symbol_named(state, pieces[0])

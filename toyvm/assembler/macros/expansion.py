@@ -130,7 +130,11 @@ def _position(macro: Macro, position: int, word: str) -> str:
     """The name of the parameter at a position. Raises Problem if there is none."""
     count = len(macro.parameters)
     if position >= count:
-        raise Problem(f"too many arguments for macro '{macro.name}', which takes {count}", word)
+        raise Problem(
+            f"too many arguments for macro '{macro.name}', which takes {count}",
+            word,
+            gnu="too many positional arguments",
+        )
     return macro.parameters[position].name
 
 
