@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from ..base.bits import M64, sext
 from .problems import Problem
-from .sections import DeferredOperation, Linear, Value
+from .sections import AsmSymbol, DeferredOperation, Linear, Value, distance
 
 
 def calculate(op: str, left: int, right: int) -> int:
@@ -72,6 +72,47 @@ def combine(op: str, left: Value, right: Value) -> Value:
         if joined is not None:
             return joined
     return DeferredOperation(op, left, right)
+
+
+_MAX_EQUATES = 100
+_COMPARISONS = ("==", "!=", "<", ">", "<=", ">=")
+
+
+def present(value: Value, depth: int = 0) -> Value:
+    """`value` with the present values of the symbols that are set to expressions, as far as they are known.
+
+    Two places are compared if they are the same symbol plus numbers, or if their distance cannot change.
+    """
+    if isinstance(value, int) or depth > _MAX_EQUATES:
+        return value
+    if isinstance(value, DeferredOperation):
+        left, right = present(value.left, depth + 1), present(value.right, depth + 1)
+        if value.op in _COMPARISONS and not (isinstance(left, int) and isinstance(right, int)):
+            apart = _apart(combine("-", left, right))
+            if apart is not None:
+                return calculate(value.op, apart, 0)
+        return combine(value.op, left, right)
+    if value.add is None and value.sub is None:
+        return value.addend
+    add = _symbol_now(value.add, depth) if value.add is not None else 0
+    sub = _symbol_now(value.sub, depth) if value.sub is not None else 0
+    joined = combine("+", combine("-", add, sub) if value.sub is not None else add, value.addend)
+    apart = _apart(joined)
+    return joined if apart is None else apart
+
+
+def _symbol_now(symbol: AsmSymbol, depth: int) -> Value:
+    return Linear(symbol, None, 0) if symbol.value is None else present(symbol.value, depth + 1)
+
+
+def _apart(value: Value) -> int | None:
+    """The number that a difference is, or None."""
+    if isinstance(value, int):
+        return value
+    if not isinstance(value, Linear) or value.add is None or value.sub is None:
+        return None
+    between = 0 if value.add is value.sub else distance(value.add, value.sub)
+    return None if between is None else between + value.addend
 
 
 def _linear(op: str, left: int | Linear, right: int | Linear) -> Value | None:

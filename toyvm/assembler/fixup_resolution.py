@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from ..base.bits import M64, sext
 from ..elf.constants import SHF_TLS, STB_LOCAL, STT_FUNC, STT_TLS
 from ..relocation_fields import scatter
 from ..relocations import MODIFIERS, RELOCATIONS, Formula, Need, R
@@ -327,7 +328,7 @@ class FixupResolver:
             return
         symbol, addend, value = self.target(fix.add, fix.addend)
         if symbol is None:
-            _put(data, at, size, value)
+            _put_checked(data, at, size, value)
             return
         type = MODIFIERS.get(("", f"word{8 * size}"))
         if type is None:
@@ -347,7 +348,7 @@ class FixupResolver:
         sub = self.value_of(fix.sub)
         add = self.value_of(fix.add) if fix.add is not None else SymbolValue(None, 0)
         if add.section is not None and add.section is sub.section and not add.section.is_code:
-            _put(data, at, size, add.value - sub.value + fix.addend)
+            _put_checked(data, at, size, add.value - sub.value + fix.addend)
             return
         if sub.is_number:
             self._data(fix._replace(sub=None, addend=fix.addend - sub.value), at, size, data, relocs)
@@ -374,6 +375,17 @@ def equated_to_common(name: str, common: str, placed: bool = True) -> Problem:
 def fix_name(symbol: AsmSymbol) -> str:
     """The name of a symbol in messages; "" if it has none."""
     return "" if symbol.name in ("", FAKE_LABEL) else symbol.name
+
+
+def _put_checked(data: bytearray, at: int, size: int, value: int) -> None:
+    """Write a number. Raises Problem if it has more than `size` bytes."""
+    limit = 1 << 8 * size
+    if size < 8 and not -limit < sext(value, 64) < limit:
+        raise Problem(
+            f"value {value:#x} does not fit {size} byte{'s' * (size > 1)}",
+            gnu=f"value of {value & M64:016x} too large for field of {size} byte{'s' * (size > 1)} at {at:016x}",
+        )
+    _put(data, at, size, value)
 
 
 def _put(data: bytearray, at: int, size: int, value: int) -> None:

@@ -20,9 +20,9 @@ from ..base.resources import cache_path
 from ..isa.registers import F_NUMBERS, X_NUMBERS
 from .expressions import calculate
 from .operand_shapes import known_tree
-from .problems import MAX_EXPRESSION_DEPTH, Problem
+from .problems import MAX_EXPRESSION_DEPTH, Problem, junk
 from .sections import AsmSymbol
-from .statements import NAME_PATTERN
+from .statements import NAME_PATTERN, symbol_name
 
 if TYPE_CHECKING:
     from lark import Lark
@@ -166,9 +166,13 @@ def _with_section_symbols(text: str) -> str:
     def symbol(match: re.Match[str]) -> str:
         name = match[2].strip()
         if not name:
-            raise Problem(f"{match[0]} names no section", match[0], gnu="expected symbol name")
-        if name[0] != '"' and not re.fullmatch(r"[\w.$]+", name):
-            raise Problem(f"'{name}' is not a section's name", match[0], gnu=f"syntax error in .{match[1]}.")
+            missing = "Warning: missing operand; zero assumed"
+            raise Problem(f"{match[0]} names no section", match[0], gnu="expected symbol name", also=missing)
+        word = re.match(r"[\w.$]*", name)
+        if name[0] != '"' and word is not None and word.end() < len(name):
+            rest = junk(name[word.end() :]).gnu
+            said = f"syntax error in .{match[1]}."
+            raise Problem(f"'{name}' is not a section's name", match[0], gnu=said, also=rest)
         plain = name.strip('"')
         return f".{match[1]}.{plain}" if re.fullmatch(r"[\w.$]+", plain) else f'"{f".{match[1]}.{plain}"}"'
 
@@ -195,7 +199,7 @@ def _token(match: re.Match[str], kind: str | None) -> Token:
     if kind == "local":
         return Token("S", text, text)
     if kind == "string":
-        return Token("T", text, text)
+        return Token("S", symbol_name(text), text)
     return Token("N", character(text), text)
 
 
@@ -274,7 +278,7 @@ def _parse(text: str) -> WrittenOperand:
 
 
 def _without_registers(tokens: list[Token]) -> list[Token]:
-    return [Token("S", token.text, token.text) if token.letter in ("R", "F") else token for token in tokens]
+    return [Token("S", token.text, token.text) if token.letter in "RF" else token for token in tokens]
 
 
 def _build(tokens: list[Token]) -> WrittenOperand:

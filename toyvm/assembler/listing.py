@@ -159,7 +159,7 @@ def _bytes(made: Assembled, entry: Listed) -> tuple[bytes, int]:
 def _symbols(made: Assembled) -> list[str]:
     state = made.state
     defined, undefined = [], []
-    listed = [*reversed(state.symbols.files), *state.symbols.order]
+    listed = [*state.symbols.files, *state.symbols.order]
     for symbol in listed:
         row = made.object.symbols.array[symbol.index] if symbol.index else None
         if symbol.section is not None or row is None or symbol.name.startswith(".L"):

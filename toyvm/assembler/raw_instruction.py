@@ -131,16 +131,29 @@ def _encode_number(state: AssemblyState, pieces: list[str]) -> None:
     Raises Problem.
     """
     if not 1 <= len(pieces) <= 2:
-        raise unknown("format of .insn", (pieces or [""])[0].partition(" ")[0], _FORMATS)
-    value = state.number_of(pieces[-1], "the instruction")
+        problem = unknown("format of .insn", (pieces or [""])[0].partition(" ")[0], _FORMATS)
+        problem.gnu = "unrecognized values `{operands}'"
+        raise problem
+    value = _constant(state, pieces[-1], "the instruction")
     length = _length(value)
     if not length:
         raise Problem(f"an instruction with the lowest bits {value & 0xFFFF:#x} has no length", pieces[-1])
-    if len(pieces) == 2 and state.number_of(pieces[0], "the length") != length:
-        raise Problem(f"instruction {value:#x} has {length} bytes by its lowest bits", pieces[0])
+    gnu = "value conflicts with instruction length `{operands}'"
+    if len(pieces) == 2 and _constant(state, pieces[0], "the length") != length:
+        raise Problem(f"instruction {value:#x} has {length} bytes by its lowest bits", pieces[0], gnu=gnu)
     if not 0 <= value < 1 << 8 * length:
-        raise Problem(f"instruction {value:#x} does not fit {length} bytes", pieces[-1])
+        raise Problem(f"instruction {value:#x} does not fit {length} bytes", pieces[-1], gnu=gnu)
     state.chunk.data += value.to_bytes(length, "little")
+
+
+def _constant(state: AssemblyState, text: str, what: str) -> int:
+    """The value of a number of `.insn`."""
+    try:
+        return state.number_of(text, what)
+    except Problem as problem:
+        blank = len(text.split()) > 1
+        problem.gnu = "unrecognized values `{operands}'" if blank else "values must be constant `{operands}'"
+        raise
 
 
 def _length(value: int) -> int:

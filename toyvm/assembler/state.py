@@ -19,7 +19,7 @@ from ..isa.extensions import satisfied
 from ..isa.widths import both
 from .dwarf.cfi_directives import CallFrameTable
 from .dwarf.line_table import LineTableWriter
-from .expressions import combine
+from .expressions import combine, present
 from .grammar import Expr, ExprNode, parse_expression
 from .problems import MAX_ERRORS, MAX_REPORTS, MAX_SECTIONS, Fatal, Problem, TooManyErrors
 from .sections import (
@@ -384,6 +384,8 @@ class AssemblyState:
         if symbol is None:
             symbol = self._special(name)
         value = symbol.value
+        if value is not None and not isinstance(value, int):
+            value = present(value)  # as it is now: .set may change what it is made of
         return value if isinstance(value, int) else Linear(symbol, None, 0)
 
     def _substituted(self, name: str, expr: Expr) -> Value:
@@ -430,6 +432,8 @@ class AssemblyState:
     def number(self, expr: Expr, what: str = "this") -> int:
         """The value of `expr`. Raises Problem if it is not known yet."""
         value = expr if isinstance(expr, int) else self.fixed(self.evaluate(expr))
+        if value is None:
+            value = self.fixed(present(self.evaluate(expr)))
         if value is None:
             at = expr if isinstance(expr, str) else ""
             raise Problem(

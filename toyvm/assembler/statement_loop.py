@@ -26,14 +26,16 @@ from .sections import AsmSymbol
 from .source_listing import Listed, Mark
 from .state import AssemblerOptions, AssemblyState
 from .statement_reader import Reader, SourceText
-from .statements import NAME_PATTERN, split_operands
+from .statements import NAME_PATTERN, split_operands, symbol_name
 
 DIRECTIVES = {
     **DATA, **FLOATING, **SECTIONS, **SYMBOLS, **ARCHITECTURE, **DEBUG_INFORMATION, **LINES, **MESSAGES, **RELOCATION,
     **LISTING,
 }  # fmt: skip
 
-_WORD = re.compile(rf'[ \t\r\f\v]*({NAME_PATTERN}|[0-9]+(?=\s*:)|"[^"]*"(?=\s*:))[ \t\r\f\v]*')
+_WORD = re.compile(
+    rf'[ \t\r\f\v]*({NAME_PATTERN}|[0-9]+(?=\s*:)|(?:"(?:[^"\\]|\\.)*"\s*)+(?=\s*[:=]))[ \t\r\f\v]*'
+)
 
 # The form that a compiler writes: blank, word, blank, operands that do not begin with a label's ":" or an assignment.
 _USUAL = re.compile(r"[ \t]([A-Za-z_.][\w.]*)(?:[ \t]+([^ \t:=].*))?$")
@@ -137,7 +139,8 @@ class Driver:
                 self._label(word)
                 at += 1
                 continue
-            if following == "=" and not word.startswith('"'):
+            if following == "=":
+                word = symbol_name(word.strip()) if word[0] == '"' else word
                 if line[at + 1 : at + 2] == "=":
                     eqv(self.state, f"{word},{line[at + 2 :]}")
                 else:
@@ -156,7 +159,8 @@ class Driver:
                 )
             symbol = symbols.numeric_define(int(word))
         else:
-            symbol = symbols.get(word.strip('"'), state.where)
+            name = symbol_name(word.strip()) if word[0] == '"' else word
+            symbol = symbols.get(name, state.where)
             if symbol.is_defined:
                 raise redefinition(state, symbol.name, symbol)
         symbol.where = state.where

@@ -24,6 +24,9 @@ _OPERANDS = re.compile(r'(?:[^,"\']|"(?:[^"\\]|\\.)*"?|\'(?:\\.|[^\\])\'?|\')*',
 NAME_PATTERN = r"[^\x00-#%-\-/-@\[-^`{-\x7f][^\x00-#%-\-/:-@\[-^`{-\x7f]*"
 
 
+_NAME = re.compile(NAME_PATTERN)
+
+
 def strip_block_comments(text: str) -> str:
     """`text` with each `/* */` replaced by a blank and its line breaks."""
 
@@ -127,6 +130,23 @@ def joined(text: str) -> bytes:
         parts.append(unquote(match.group().rstrip()))
         at = match.end()
     return b"".join(parts)
+
+
+def symbol_name(text: str) -> str:
+    """The name of a symbol, which may be one or more strings. Bytes that are not UTF-8 are kept. Raises Problem."""
+    if text.startswith('"'):
+        name = joined(text).decode("utf-8", "surrogateescape")
+        if not name or "\0" in name:
+            raise Problem(f"{text} is not the name of a symbol", text, expected="a symbol")
+        return name
+    if not _NAME.fullmatch(text):
+        raise Problem(
+            f"expected a symbol, not '{text}'" if text else "expected a symbol",
+            text,
+            expected="a symbol",
+            gnu="expected symbol name",
+        )
+    return text
 
 
 def _unescape(match: re.Match[bytes]) -> bytes:

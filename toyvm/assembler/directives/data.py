@@ -12,6 +12,7 @@ from toyvm.elf.leb128 import sleb128, uleb128
 from toyvm.relocations import R
 
 from ..encode import split
+from ..expressions import combine
 from ..grammar import Expr, number, parse_expression
 from ..problems import MAX_ALIGNMENT_LOG2, MAX_SECTION_BYTES, Problem
 from ..sections import Fix, Linear, Part, PartKind, ZeroBytes, may_relax
@@ -185,22 +186,32 @@ def fill(state: AssemblyState, rest: str) -> None:
     pieces = split_operands(rest)
     if not 1 <= len(pieces) <= 3:
         raise Problem(".fill takes a count, a size and a value", expected="repeat, size, value")
-    numbers = [state.number_of(piece, "an operand of .fill") if piece else None for piece in pieces] + [
-        None,
-        None,
-    ]
-    repeat = numbers[0] if numbers[0] is not None else 1
-    size = 1 if numbers[1] is None else numbers[1]
-    value = numbers[2] or 0
-    if size < 0 or repeat < 0:
+    numbers = [state.number_of(piece, "an operand of .fill") if piece else None for piece in pieces[1:]]
+    size, value = [*numbers, None, None][:2]
+    size, value = 1 if size is None else size, value or 0
+    times = state.evaluate(parse_expression(pieces[0])) if pieces[0] else 1
+    repeat = state.fixed(times)
+    if size < 0 or (repeat is not None and repeat < 0):
         state.warn("negative count or size in .fill, ignored")
         return
     if size > 8:
         state.warn(".fill size clamped to 8", pieces[1])
         size = 8
     state.mark("d")
-    state.chunk.skip(repeat, (value & 0xFFFFFFFF).to_bytes(8, "little")[:size])
-    state.chunk.frag += 1
+    pattern, chunk = (value & 0xFFFFFFFF).to_bytes(8, "little")[:size], state.chunk
+    if repeat is not None:
+        chunk.skip(repeat, pattern)
+        chunk.frag += 1
+        return
+    part = Part(
+        len(chunk.data),
+        chunk.frag + 1,
+        PartKind.SPACE,
+        where=state.where,
+        fill=pattern or b"\0",
+        target=combine("*", times, size),
+    )
+    chunk.stretch(part)
 
 
 def repeat_count(state: AssemblyState, text: str) -> int:

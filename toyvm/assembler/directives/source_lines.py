@@ -78,7 +78,10 @@ def _file_symbol(state: AssemblyState, rest: str) -> None:
     symbol = AsmSymbol(unquote(match.group().rstrip()).decode("utf-8", "surrogateescape"))
     symbol.type = STT_FILE
     symbol.value = 0
-    state.symbols.files.insert(0, symbol)
+    if state.symbols.files:
+        state.symbols.list(symbol)  # the first one precedes all others
+    else:
+        state.symbols.files.append(symbol)
 
 
 _FLAGS = ("basic_block", "prologue_end", "epilogue_begin")

@@ -27,7 +27,7 @@ from ..grammar import Expr, parse_expression
 from ..problems import MAX_NOBITS_BYTES, Problem, unknown
 from ..sections import AsmSymbol, Linear, SectionKey, joined_type
 from ..state import AssemblyState
-from ..statements import NAME_PATTERN, split_operands, unquote
+from ..statements import NAME_PATTERN, split_operands, symbol_name
 from ..versioned_symbols import read_versioned
 from .data import Directive
 
@@ -36,9 +36,9 @@ NAME = re.compile(NAME_PATTERN)
 
 def symbol_named(state: AssemblyState, text: str) -> AsmSymbol:
     """The symbol that a directive names, listed in the symbol table. Raises Problem."""
-    name = unquote(text).decode("utf-8", "replace") if text.startswith('"') and len(text) > 2 else text
-    if (name == text and not NAME.fullmatch(text)) or name == ".":
+    if not text or text == "." or (text[0] != '"' and not NAME.fullmatch(text)):
         raise _no_symbol(text)
+    name = symbol_name(text)
     return state.symbols.list(state.symbols.get(name, state.where))
 
 
@@ -193,7 +193,7 @@ def assign(state: AssemblyState, name: str, text: str, *, once: bool = False) ->
     known = state.symbols.by_name.get(name)
     if known is not None and known.is_defined and (once or not known.equated):
         raise redefinition(state, name, known)
-    symbol = symbol_named(state, name)
+    symbol = state.symbols.list(state.symbols.get(name, state.where))
     value = state.evaluate(expr)
     now = state.fixed(value)
     if now is not None:
@@ -257,9 +257,7 @@ def set_(once: bool) -> Directive:
         name, comma, text = rest.partition(",")
         if not comma or not text.strip():
             raise Problem("this takes a symbol and an expression", expected="name, expression")
-        if not NAME.fullmatch(name.strip()):
-            raise Problem(f"expected a symbol, not '{name.strip()}'", name.strip(), expected="a symbol")
-        assign(state, name.strip(), text, once=once)
+        assign(state, symbol_name(name.strip()), text, once=once)
 
     return directive
 
