@@ -94,6 +94,7 @@ def finish(state: AssemblyState, name: str) -> AssembledFile | None:
         _emit(state, section, table, contents)
     if state.is_stopped:
         return None
+    _mark_odd_padding(state)
     _trim_mapping_symbols(state, layout)
     if state.versions:
         apply_versions(state.versions, state.symbols, state.report)
@@ -171,7 +172,7 @@ def _pad_code(state: AssemblyState) -> None:
         if section.is_code and not section.is_nobits:
             chunk = section.in_order()[-1]
             state.enter(chunk)
-            state.mark("x")
+            state.mark("x", padding=True)
             chunk.stretch(
                 Part(len(chunk.data), chunk.frag + 1, PartKind.ALIGN, addend=section.align, fill=fill)
             )
@@ -346,13 +347,39 @@ def _emit(
     section.size = len(contents[section].data)
 
 
+def _mark_odd_padding(state: AssemblyState) -> None:
+    """Make the first byte of padding data if its length is odd, and the nops after it code (gas: riscv_handle_align)."""
+    for section in filter(lambda section: section.mapping, state.sections):
+        at = {(symbol.chunk, symbol.frag, symbol.offset): symbol for symbol in section.mapping}
+        for chunk in section.in_order():
+            for part, growth in zip(chunk.parts, chunk.growth, strict=True):
+                code = at.get((chunk, part.frag - 1, part.offset))
+                if part.kind != PartKind.ALIGN or part.fill is not None or not growth & 1 or code is None:
+                    continue
+                data = chunk.place(AsmSymbol("$d"))
+                data.frag, data.offset = code.frag, code.offset
+                state.symbols.list(data)
+                code.frag, code.offset = part.frag, part.offset + 1 - growth
+                state.symbols.order.remove(code)
+                state.symbols.order.append(code)
+                section.mapping.insert(section.mapping.index(code), data)
+
+
 def _trim_mapping_symbols(state: AssemblyState, layout: SectionLayout) -> None:
     """Drop mapping symbols of empty ranges (gas: riscv_check_mapping_symbols)."""
     dropped = set()
     for section in filter(lambda section: section.mapping, state.sections):
-        ends = [layout.address(symbol) for symbol in section.mapping[1:]] + [section.size]
-        for symbol, end in zip(section.mapping, ends, strict=True):
-            if layout.address(symbol) == end:
-                dropped.add(symbol)
+        kept: list[tuple[int, AsmSymbol]] = []
+        for symbol in section.mapping:
+            address = layout.address(symbol)
+            while kept and kept[-1][0] == address:
+                if symbol.name == "$x" and kept[-1][1].name.startswith("$xrv"):
+                    dropped.add(symbol)  # it says less
+                    break
+                dropped.add(kept.pop()[1])
+            else:
+                kept.append((address, symbol))
+        if kept and kept[-1][0] == section.size:
+            dropped.add(kept[-1][1])
     if dropped:
         state.symbols.order = [symbol for symbol in state.symbols.order if symbol not in dropped]

@@ -251,15 +251,15 @@ class AssemblyState:
         """`.option push`."""
         self.mode_stack.append(copy(self.modes))
 
-    def mark(self, kind: str) -> None:
+    def mark(self, kind: str, padding: bool = False) -> None:
         """Add a mapping symbol for code ("x") or data ("d") if a code section changes to it.
 
-        gas: riscv_mapping_state.
+        The nops of `padding` do not change the architecture. gas: riscv_mapping_state.
         """
         section = self.chunk.section
         if not section.is_code:
             return
-        if kind == "x" and section.map_arch != self.arch_text:
+        if kind == "x" and section.map_arch != self.arch_text and not (padding and section.map_arch):
             name = "$x" + self.arch_text
             section.map_arch = self.arch_text
         elif section.map_state != kind:

@@ -305,16 +305,17 @@ def align_here(state: AssemblyState, alignment: int, pattern: bytes | None, limi
     if code and alignment <= shortest:
         return
     if code and state.modes.relax:
-        state.mark("x")
+        state.mark("x", padding=True)
         count = alignment - shortest
         chunk.check_room(count)
         chunk.fixes.append(Fix(len(chunk.data), R.ALIGN, None, None, count, False, state.where))
         chunk.data += nops(count)
         chunk.frag += 1
         return
-    state.mark("x" if code else "d")
+    state.mark("x" if code else "d", padding=True)
     filling = None if code else pattern or b"\0"
-    if not chunk.parts and chunk.number == 0:
+    odd = code and len(chunk.data) & 1  # such padding gets its mapping symbols at the end
+    if not chunk.parts and chunk.number == 0 and not odd:
         _pad(state, alignment, filling, limit)
         chunk.frag += 1
         return
