@@ -28,12 +28,14 @@ if TYPE_CHECKING:
 class Assembled(Record):
     """An object, the messages of its text, the included files, and the state for a listing.
 
-    There are errors only if `AssemblerOptions.always_write` asks for an object in spite of them.
+    There are errors only if `AssemblerOptions` asks for an object (`always_write`) or a listing in spite of them.
     """
 
     output: AssembledFile
     errors: tuple[str, ...]
     warnings: tuple[str, ...]
+    reports: tuple[str, ...]
+    """Both in their order, after GNU's heading if its messages are wanted."""
     printed: tuple[str, ...]
     included: tuple[str, ...]
     state: AssemblyState
@@ -93,18 +95,17 @@ def assemble_texts(
         except TooManyErrors:
             pass  # the problem has been recorded
     head = [header(state.source.first_file)] if options.gnu_messages and state.reports else []
-    if made is None or state.is_stopped:
+    if made is None or (state.errors and not (options.always_write or options.listing)):
         raise AssemblyError([*head, *(state.reports if head else (*state.warnings, *state.errors))])
     if state.warnings and options.fatal_warnings:
         raise AssemblyError(
             [*head, *state.warnings, f"{name}: error: warnings are treated as errors (--fatal-warnings)"]
         )
-    if head:
-        state.warnings[:0] = head
     return Assembled(
         made,
         tuple(state.errors),
         tuple(state.warnings),
+        (*head, *state.reports),
         tuple(state.printed),
         tuple(driver.reader.included),
         state,

@@ -82,6 +82,8 @@ def finish(state: AssemblyState, name: str) -> AssembledFile | None:
             symbol.binding = STB_WEAK
     resolver.settle_symbols()
     _check_links(state)
+    if state.options.multibyte.startswith("warn-sym") or state.options.multibyte == "warn_sym_only":
+        _warn_multibyte_names(state)
     # All labels have their addresses now.
     for view, where in state.zero_views:
         if resolver.number_of(view):
@@ -108,6 +110,14 @@ def finish(state: AssemblyState, name: str) -> AssembledFile | None:
         last = AsmSection(".riscv.attributes", SHT_RISCV_ATTRIBUTES)
         output.add(last, attributes.encode(state.attributes), [])
     return output.finish(name, _e_flags(state))
+
+
+def _warn_multibyte_names(state: AssemblyState) -> None:
+    """Warn about symbols of this file whose names have characters beyond ASCII (--multibyte-handling)."""
+    for symbol in list(state.symbols.by_name.values()):
+        if symbol.is_defined and symbol.section is None and not symbol.name.isascii():
+            said = f"symbol '{symbol.name}' contains multibyte characters"
+            state.report(Problem(said, symbol.name), symbol.where, severity="warning")
 
 
 def _check_links(state: AssemblyState) -> None:

@@ -379,11 +379,11 @@ def fix_name(symbol: AsmSymbol) -> str:
 
 def _put_checked(data: bytearray, at: int, size: int, value: int) -> None:
     """Write a number. Raises Problem if it has more than `size` bytes."""
-    limit = 1 << 8 * size
+    limit, shown = 1 << 8 * size, f"{value}" if 0 <= value < 1 << 63 else f"{value & M64:016x}"
     if size < 8 and not -limit < sext(value, 64) < limit:
         raise Problem(
             f"value {value:#x} does not fit {size} byte{'s' * (size > 1)}",
-            gnu=f"value of {value & M64:016x} too large for field of {size} byte{'s' * (size > 1)} at {at:016x}",
+            gnu=f"value of {shown} too large for field of {size} byte{'s' * (size > 1)} at {at:016x}",
         )
     _put(data, at, size, value)
 

@@ -35,7 +35,8 @@ def shaped(diagnostic: Diagnostic, problem: Problem, line: str) -> str:
     severity = _SEVERITIES.get(diagnostic.severity, diagnostic.severity)
     head = f"{span.file}:{span.line}" if problem.placed else span.file
     lines = []
-    for text in filter(None, (problem.gnu or diagnostic.message.split("\n")[0], problem.also)):
+    first = problem.gnu or diagnostic.message.split("\n")[0]
+    for text in (first, problem.also) if problem.also else (first,):
         if STATEMENT in text or OPERANDS in text:
             whole = scrubbed(line)
             text = text.replace(STATEMENT, whole).replace(OPERANDS, whole.partition(" ")[2])

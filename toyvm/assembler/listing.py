@@ -58,14 +58,17 @@ class _Line(Record, frozen=False):
     expansions: list[Listed] = []
 
 
-def listing(made: Assembled, forms: str = "") -> str:
+def listing(made: Assembled, forms: str = "", command: Command | None = None) -> str:
     """The text of a listing. `forms` selects its parts by letters, those of GNU as (`-a[cdghlmns]`).
 
     l lines, s symbols ("" means both); m expansions; n no pages; c not the lines that `.if` skips; d not the
-    directives for debuggers.
+    directives for debuggers; g the version, the options and the files (`command`).
     """
     letters = set(forms.partition("=")[0] or "ls")
     pages = _Pages(made, paged="n" not in letters)
+    if "g" in letters:
+        for line in _general(made, command):
+            pages.add(line)
     if "l" in letters:
         _lines(made, letters, pages)
     if "s" in letters:
@@ -73,6 +76,28 @@ def listing(made: Assembled, forms: str = "") -> str:
         for line in _symbols(made):
             pages.add(line)
     return "\n".join(pages.out) + "\n" if pages.out else ""
+
+
+class Command(Record):
+    """What the general part of a listing shows: the version, the words of the command line, and the output."""
+
+    version: str
+    words: tuple[str, ...]
+    inputs: tuple[str, ...]
+    output: str
+
+
+def _general(made: Assembled, command: Command | None) -> list[str]:
+    if command is None:
+        return []
+    head = [command.version, f" options passed\t: {' '.join(command.words)}"]
+    return [
+        *head,
+        f" input file    \t: {' '.join(command.inputs)}",
+        f" output file   \t: {command.output}",
+        " target        \t: riscv64-linux-gnu",
+        "",
+    ]
 
 
 def _lines(made: Assembled, letters: set[str], pages: _Pages) -> None:

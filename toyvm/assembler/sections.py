@@ -52,6 +52,7 @@ class AsmSymbol:
         "frag",
         "has_alias_size",
         "index",
+        "is_forward",
         "listed",
         "local_wanted",
         "name",
@@ -77,6 +78,7 @@ class AsmSymbol:
         self.visibility: int = STV_DEFAULT
         self.size: Value = 0
         self.size_where = 0
+        self.is_forward = False  # an expression used it before its definition
         self.has_alias_size = False  # its size is that of the symbol that it is set to
         self.common: tuple[int, int] | None = None  # (size, alignment)
         self.section: AsmSection | None = None  # set for section symbols only

@@ -61,6 +61,8 @@ class AssemblerOptions(Record):
     alternate    begin in the macro language of .altmacro (--alternate)
     always_write make an object in spite of errors, of what has none (-Z)
     stt_common   common symbols are of type STT_COMMON (--elf-stt-common)
+    multibyte    what to do with characters beyond ASCII: "allow", "warn", or "warn-sym-only"
+    build_notes  write .gnu.build.attributes for code if the text has none (--generate-missing-build-notes)
     stack_note   whether the object needs an executable stack: None says nothing (--execstack, --noexecstack)
     """
 
@@ -84,6 +86,8 @@ class AssemblerOptions(Record):
     alternate: bool = False
     always_write: bool = False
     stt_common: bool = False
+    multibyte: str = "allow"
+    build_notes: bool = False
     stack_note: bool | None = None
     files: Mapping[str, bytes] | None = None  # all that .include and .incbin find, by path; None: the host's
 
@@ -383,6 +387,7 @@ class AssemblyState:
             self.weak_targets.discard(symbol)
         if symbol is None:
             symbol = self._special(name)
+            symbol.is_forward = True
         value = symbol.value
         if value is not None and not isinstance(value, int):
             value = present(value)  # as it is now: .set may change what it is made of
@@ -471,8 +476,12 @@ class AssemblyState:
 
     @property
     def is_stopped(self) -> bool:
-        """Whether errors forbid an object."""
-        return bool(self.errors) and not self.options.always_write
+        """Whether errors end the assembly.
+
+        GNU as goes on to the last passes, which may find more, and a listing needs them.
+        """
+        go_on = self.options.always_write or self.options.gnu_messages or self.options.listing
+        return bool(self.errors) and not go_on
 
     # -- problems ---------------------------------------------------------------------------------
 
@@ -502,6 +511,12 @@ class AssemblyState:
             self.reports.append(text)
         if len(self.errors) >= (MAX_REPORTS if self.options.gnu_messages else MAX_ERRORS):
             raise TooManyErrors
+
+    def warn_unplaced(self, message: str, file: str) -> None:
+        """Record a warning about a file without a line."""
+        said = f"{file}: Warning: {message}" if self.options.gnu_messages else f"{file}: warning: {message}"
+        self.warnings.append(said)
+        self.reports.append(said)
 
     def warn(self, message: str, at: str = "", gnu: str = "") -> None:
         """Record a warning at the current statement."""

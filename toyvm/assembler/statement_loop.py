@@ -155,7 +155,7 @@ class Driver:
         if word.isdigit():
             if len(word) > 11:
                 raise Problem(
-                    f"local label {word} is too large", word, gnu=f"local label too large near {word}:"
+                    f"local label {word} is too large", word, gnu=f"local label too large near {word[1:]}:"
                 )
             symbol = symbols.numeric_define(int(word))
         else:

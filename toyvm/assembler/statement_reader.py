@@ -12,7 +12,7 @@ from .macros.expansion import Macro, bind_arguments, parse_header, repetitions, 
 from .problems import MAX_EXPANDED_LINES, MAX_NESTING, Fatal, Problem
 from .source_listing import ListedText
 from .state import AssemblyState, Condition
-from .statements import statements, unclosed_comment
+from .statements import line_markers, statements, unclosed_comment
 
 _LABELS = r"\s*(?:(?:[A-Za-z_.$][\w.$]*|\d+)\s*:\s*)*"
 _CONDITIONAL = re.compile(
@@ -22,6 +22,9 @@ _REPEAT = re.compile(_LABELS + r"\.(rept|rep|irp|irpc|irep|irepc)(?![\w.$])", re
 _END_REPEAT = re.compile(_LABELS + r"\.(endr|endrep)(?![\w.$])", re.IGNORECASE)
 _MACRO = re.compile(_LABELS + r"\.macro(?![\w.$])", re.IGNORECASE)
 _END_MACRO = re.compile(_LABELS + r"\.(endm|endmacro)(?![\w.$])", re.IGNORECASE)
+
+
+_MULTIBYTE_WARNINGS = 10
 
 
 class SourceText(Record, frozen=False):
@@ -57,8 +60,11 @@ class Reader:
     def push_source(self, text: str, file: str, parent: int = -1) -> None:
         """Read `text` of `file` next, without the byte order mark that some editors put in front."""
         text = text.removeprefix("\ufeff")
+        if self.state.options.multibyte == "warn" and not text.isascii():
+            self._warn_multibyte(text, file)
         lines, numbers = statements(text)
-        base = self.state.source.add(file, lines, numbers, 1, parent, "included from here")
+        markers = line_markers(text)
+        base = self.state.source.add(file, lines, numbers, 1, parent, "included from here", markers)
         opened = unclosed_comment(text)
         if opened is not None:  # the statement in which the comment begins
             at = opened - 1 if numbers is None else bisect_left(numbers, opened)
@@ -71,6 +77,20 @@ class Reader:
             around = self.line_read() if self.texts else None
             texts.append(ListedText(text.replace("\r\n", "\n").split("\n"), around))
         self._push(SourceText(lines, base, len(self.state.conditions), listed=listed))
+
+    def _warn_multibyte(self, text: str, file: str) -> None:
+        """Warn about the bytes beyond ASCII, the first of them in each file (--multibyte-handling=warn)."""
+        found = 0
+        for number, line in enumerate(text.split("\n"), start=1):
+            for byte in line.encode("utf-8", "surrogateescape") if not line.isascii() else b"":
+                if byte < 0x80:
+                    continue
+                said = f"multibyte character ({byte:#x}) encountered in {file} at or near line {number}"
+                self.state.warn_unplaced(said, file)
+                found += 1
+                if found == _MULTIBYTE_WARNINGS:
+                    self.state.warn_unplaced("further multibyte character warnings suppressed", file)
+                    return
 
     def line_read(self) -> tuple[int, int]:
         """The line of a file that was read last: (index of the file in the listing, number)."""
@@ -253,12 +273,13 @@ class Reader:
         while text.pos < len(lines):
             line = lines[text.pos]
             text.pos += 1
-            if state.options.listing and text.listed is not None and not _CONDITIONAL.match(line):
-                state.listing.skipped.add(self.line_read())
             found = _CONDITIONAL.match(line) if "." in line else None
+            word = found[1].lower() if found is not None else ""
+            listed = state.options.listing and text.listed is not None
+            if listed and (found is None or depth or word.startswith("if")):
+                state.listing.skipped.add(self.line_read())
             if found is None:
                 continue
-            word = found[1].lower()
             if word.startswith("if"):
                 depth += 1
             elif word in ("endif", "endc"):

@@ -8,7 +8,8 @@ place of a fix-up or a label.
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
+from typing import NamedTuple
 
 from toyvm.base.record import Record
 
@@ -158,6 +159,29 @@ def _unescape(match: re.Match[bytes]) -> bytes:
     return _LETTERS.get(letter, letter)
 
 
+_MARKER = re.compile(r'^[ \t]*#[ \t]*(?:line[ \t]+)?(\d{1,9})[ \t]+"((?:[^"\\\n]|\\.)*)"', re.MULTILINE)
+
+
+def line_markers(text: str) -> tuple[LineMarker, ...]:
+    """The lines of a preprocessor, `# 12 "file.S"`, which tell where the lines after them come from."""
+    if "# " not in text:
+        return ()
+    found, line, at = [], 1, 0
+    for match in _MARKER.finditer(text):
+        line += text.count("\n", at, match.start())
+        at = match.start()
+        found.append(LineMarker(line, int(match[1]), match[2]))
+    return tuple(found)
+
+
+class LineMarker(NamedTuple):
+    """The line after physical line `at` is line `number` of `file`; with no file the numbers are physical again."""
+
+    at: int
+    number: int
+    file: str
+
+
 class _Stretch(Record):
     """Consecutive statements of one origin: a file, a macro call, or a repetition."""
 
@@ -167,6 +191,15 @@ class _Stretch(Record):
     first: int
     parent: int  # `where` of the call or the .include, or -1
     note: str
+    markers: tuple[LineMarker, ...] = ()
+
+    def said(self, line: int) -> tuple[str, int]:
+        """File and line of a physical line, as the markers before it say."""
+        count = bisect_left(self.markers, (line,))
+        if not count or not self.markers[count - 1].file:
+            return self.file, line
+        marker = self.markers[count - 1]
+        return marker.file, marker.number + line - marker.at - 1
 
 
 class SourceMap:
@@ -185,11 +218,12 @@ class SourceMap:
         first: int = 1,
         parent: int = -1,
         note: str = "",
+        markers: tuple[LineMarker, ...] = (),
     ) -> int:
         """Add statements, the first of which is line `first` of `file`. Returns the number of the first."""
         base = self.next
         self._bases.append(base)
-        self._stretches.append(_Stretch(file, lines, numbers, first, parent, note))
+        self._stretches.append(_Stretch(file, lines, numbers, first, parent, note, markers))
         self.next += len(lines) + 1
         return base
 
@@ -201,7 +235,8 @@ class SourceMap:
     def place(self, where: int) -> tuple[str, int]:
         """File and line of a statement."""
         stretch, index = self._find(where)
-        return stretch.file, stretch.numbers[index] if stretch.numbers else stretch.first + index
+        line = stretch.numbers[index] if stretch.numbers else stretch.first + index
+        return stretch.said(line) if stretch.markers else (stretch.file, line)
 
     def span(self, where: int, at: str = "", column: int = 0) -> Span:
         """The place of the word `at` in a statement, or of its first word if `at` does not occur."""
@@ -219,7 +254,8 @@ class SourceMap:
             start = column - 1
         if start < 0:
             start, at = len(text) - len(text.lstrip()), text.split()[0] if text.split() else ""
-        return Span(stretch.file, number, start + 1, max(len(at), 1), printable(text))
+        file, number = stretch.said(number)
+        return Span(file, number, start + 1, max(len(at), 1), printable(text))
 
     def callers(self, where: int) -> list[tuple[Span, str]]:
         """The macro calls and includes around a statement, innermost first; at most five."""

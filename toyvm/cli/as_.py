@@ -25,6 +25,7 @@ def main(argv: list[str]) -> int:
     """Assemble the files into one object. On an error, no output file remains."""
     began = time.process_time()
     args = parser().parse_args(_split_joined(argv))
+    args.words = argv
     if args.verbose:
         print(_VERSION_TEXT, file=sys.stderr)
     from ..base.resources import NoCollection, require_other_file
@@ -37,6 +38,7 @@ def main(argv: list[str]) -> int:
 def _assemble(args: argparse.Namespace, began: float) -> int:
     # imports numpy and Lark, which --help does not need
     from ..assembler.assemble import assemble_texts
+    from ..base.record import replace
     from ..base.resources import write_atomically
 
     texts = [_read(name) for name in args.files or ["-"]]
@@ -47,10 +49,18 @@ def _assemble(args: argparse.Namespace, began: float) -> int:
     except ToyvmError:
         _forget(output)
         raise
-    for line in (*(made.warnings if not args.no_warn else ()), *made.errors):
-        print(painted(line, sys.stderr), file=sys.stderr)
+    if made.errors and args.always_write:
+        counts = f"{len(made.errors)} errors, {len(made.warnings)} warnings"
+        made = replace(made, reports=(*made.reports, f"{counts}, generating bad object file"))
+    for line in made.reports:
+        if not args.no_warn or line not in made.warnings:
+            print(painted(line, sys.stderr), file=sys.stderr)
     for line in made.printed:
         print(line)
+    if made.errors and not args.always_write:
+        _extras(args, made, [name for _, name in texts])
+        _forget(output)
+        return 1
     write_atomically(output, data)
     _extras(args, made, [name for _, name in texts])
     if args.statistics:
@@ -59,11 +69,7 @@ def _assemble(args: argparse.Namespace, began: float) -> int:
             f"toyvm as: {sum(len(text) for text, _ in texts)} characters of text, ", end="", file=sys.stderr
         )
         print(f"{len(made.object.sections) - 1} sections, {len(data)} bytes of object", file=sys.stderr)
-    if made.errors:
-        counts = f"{len(made.errors)} errors, {len(made.warnings)} warnings"
-        print(f"{counts}, generating bad object file (-Z)", file=sys.stderr)
-        return 1
-    return 0
+    return 1 if made.errors else 0
 
 
 def _compressed(made: ObjectFile, format: str) -> bytes:
@@ -89,9 +95,12 @@ def _forget(output: Path) -> None:
 def _extras(args: argparse.Namespace, made: Assembled, sources: list[str]) -> None:
     """Write the listing and the dependency file, if requested."""
     if args.a is not None:
-        from ..assembler.listing import listing
+        from ..assembler.listing import Command, listing
 
-        text = listing(made, args.a)
+        command = Command(
+            _VERSION_TEXT, tuple(word for word in args.words if word[:1] == "-"), tuple(sources), args.o
+        )
+        text = listing(made, args.a, command)
         target = args.a.partition("=")[2]
         if target:
             Path(target).write_text(text)
@@ -126,6 +135,8 @@ def _options(args: argparse.Namespace) -> AssemblerOptions:
         alternate=args.alternate,
         always_write=args.always_write,
         stt_common=args.stt_common == "yes",
+        multibyte=args.multibyte,
+        build_notes=args.build_notes == "yes",
         stack_note=args.stack_note,
     )
 
@@ -220,8 +231,24 @@ def parser() -> argparse.ArgumentParser:
         metavar="ABI",
         help="set the calling convention (default: that of the instruction set)",
     )
-    for ignored in ("--hash-size", "--size-check", "--debug-prefix-map", "--generate-missing-build-notes"):
+    for ignored in ("--hash-size", "--size-check", "--debug-prefix-map"):
         add(ignored, help=argparse.SUPPRESS)
+    add(
+        "--multibyte-handling",
+        dest="multibyte",
+        choices=("allow", "warn", "warn-sym-only", "warn_sym_only"),
+        default="allow",
+        metavar="WHEN",
+        help="warn about characters beyond ASCII: allow, warn or warn-sym-only (default: allow)",
+    )
+    add(
+        "--generate-missing-build-notes",
+        dest="build_notes",
+        choices=("yes", "no"),
+        default="no",
+        metavar="yes|no",
+        help="write .gnu.build.attributes for sections of code without it (default: no)",
+    )
     add(
         "-misa-spec",
         dest="isa_spec",
@@ -304,8 +331,8 @@ def parser() -> argparse.ArgumentParser:
     add(
         "-a",
         metavar="cdlmns",
-        help="print a listing: lines (l), symbols (s), macro expansions (m), without skipped lines (c), "
-        "directives for debuggers (d) or pages (n); -aln=FILE writes it to a file",
+        help="print a listing: lines (l), symbols (s), macro expansions (m), version and options (g), without "
+        "skipped lines (c), directives for debuggers (d) or pages (n); -aln=FILE writes it to a file",
     )
     add("--alternate", "-alternate", action="store_true", help="begin in the macro language of .altmacro")
     add("--fatal-warnings", action="store_true", help="treat warnings as errors")

@@ -198,8 +198,8 @@ def assign(state: AssemblyState, name: str, text: str, *, once: bool = False) ->
     now = state.fixed(value)
     if now is not None:
         value = now
-    if known is not None and not isinstance(known.value, int) and known.is_defined:
-        symbol = state.symbols.renew(symbol)
+    if known is not None and known.is_defined and (known.is_forward or not isinstance(known.value, int)):
+        symbol = state.symbols.renew(symbol)  # what used it before its first value keeps that
     symbol.equated = True
     symbol.where = state.where
     if symbol.has_alias_size:

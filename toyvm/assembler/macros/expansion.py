@@ -55,7 +55,20 @@ def parse_header(rest: str) -> tuple[str, tuple[Parameter, ...]]:
     if text.startswith("(") and text.endswith(")"):
         text = text[1:-1]
     parameters: list[Parameter] = []
-    for piece in _words(text.lstrip(",")):
+    if text.startswith(",") and not text[1:].strip(" \t,"):
+        raise Problem(f"macro '{name}' has a comma without a parameter", text)
+    for number, piece in enumerate(_words(text.removeprefix(","))):
+        if parameters and parameters[-1].vararg:
+            raise Problem(
+                f"parameter '{parameters[-1].name}' of macro '{name}' takes all arguments, so it must be the last",
+                piece,
+            )
+        if not piece:
+            raise Problem(
+                f"parameter {number + 1} of macro '{name}' has no name",
+                rest.strip(),
+                gnu="Missing parameter name",
+            )
         parameters.append(_parameter(piece, name))
         if parameters[-1].name in [parameter.name for parameter in parameters[:-1]]:
             raise Problem(f"macro '{name}' has the parameter '{parameters[-1].name}' twice", piece)
