@@ -90,7 +90,8 @@ _FORMS = {
     **dict.fromkeys(FLOAT_KINDS, "float_register"),
     **dict.fromkeys(_MEMORY, "memory"),
 }
-_SP, _T0 = 2, 5
+STACK_POINTER = 2
+_T0 = 5
 _WHOLE = {"Zaamo": "a", "Zalrsc": "a", "Zmmul": "m"}  # part of an extension -> the extension
 _MARKERS = ("tprel_add", "tlsdesc_call")  # operands that are a relocation of the whole instruction
 
@@ -104,7 +105,7 @@ def fits(kind: str, operand: WrittenOperand, state: AssemblyState) -> bool:
             return False
         return not operand.modifier or kind == "amo_mem" or (operand.modifier, kind) in MODIFIERS
     if kind in STACK:
-        return form == STACK[kind] and operand.number == _SP
+        return form == STACK[kind] and operand.number == STACK_POINTER
     if kind in ENCODED_KINDS or kind[0] == "#":
         return fits_encoded(kind, operand, state)
     if kind in ("branch", "jump", "symbol"):
@@ -260,7 +261,7 @@ def _matches(
     form, number = operand.form, operand.number
     if pattern in ("mem", "spmem"):
         known = form == "memory" and not operand.modifier and state.is_number(operand.expr)
-        return known and (pattern == "mem" or number == _SP)
+        return known and (pattern == "mem" or number == STACK_POINTER)
     if pattern == "label":
         return fits("branch", operand, state)
     if pattern in ("255", "-1"):
@@ -279,9 +280,9 @@ def _matches(
     return {
         "reg": True,
         "nz": number != 0,
-        "other": number not in (0, _SP),
+        "other": number not in (0, STACK_POINTER),
         "zero": number == 0,
-        "sp": number == _SP,
+        "sp": number == STACK_POINTER,
     }[pattern]
 
 
@@ -291,7 +292,7 @@ def _is_encodable(state: AssemblyState, step: OperandStep, operand: WrittenOpera
         if operand.form in ("register", "float_register", "memory") and step.kind not in ("branch", "jump"):
             step.register(operand)
         if operand.form in ("memory", "expression") and step.kind not in ("branch", "jump"):
-            _number(state, step, operand)
+            encode_number(state, step, operand)
     except Problem:
         return False
     return True
@@ -401,7 +402,7 @@ def _emit(state: AssemblyState, row: EncodableRow, operands: Sequence[WrittenOpe
             if kind in ENCODED_KINDS:
                 word |= step.insert(encoded_value(kind, operand, state, operands))
                 continue
-            word |= step.insert(_number(state, step, operand))
+            word |= step.insert(encode_number(state, step, operand))
             ends = ends or kind == "imm20"  # GNU as also ends the frag after lui and auipc of a number
     data = chunk.data
     start = len(data)
@@ -414,7 +415,7 @@ def _emit(state: AssemblyState, row: EncodableRow, operands: Sequence[WrittenOpe
     chunk.frag += ends
 
 
-def _number(state: AssemblyState, step: OperandStep, operand: WrittenOperand) -> int:
+def encode_number(state: AssemblyState, step: OperandStep, operand: WrittenOperand) -> int:
     """The value of the bit field for a numeric operand. Raises Problem with the valid range."""
     expr = operand.expr
     kind = step.kind

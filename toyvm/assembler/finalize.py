@@ -40,9 +40,9 @@ from .dwarf.code_places import EmittedSection, Place, SectionStart
 from .dwarf.compile_unit import Unit
 from .dwarf.line_table import LineError
 from .fixup_resolution import FixupResolver, PendingReloc
+from .layout.section_layout import SectionLayout, finished_bytes
 from .object_output import AssembledFile, ObjectOutput
 from .problems import Problem
-from .section_layout import SectionLayout, finished_bytes
 from .sections import AsmSection, AsmSymbol, Chunk, Part, PartKind, SectionKey
 from .state import AssemblyState
 from .versioned_symbols import apply_versions

@@ -10,8 +10,8 @@ from ..relocation_fields import scatter
 from ..relocations import MODIFIERS, RELOCATIONS, Formula, Need, R
 from .encode import ADDEND_IN_FIELD, RAW_BRANCHES
 from .expressions import combine
+from .layout.section_layout import SectionLayout, leb128_bytes
 from .problems import Problem
-from .section_layout import SectionLayout, leb128_bytes
 from .sections import (
     FAKE_LABEL,
     AsmSection,

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from copy import copy
+from typing import Protocol
 
 from toyvm.base.record import Record
 
@@ -92,6 +93,13 @@ class AssemblerOptions(Record):
     files: Mapping[str, bytes] | None = None  # all that .include and .incbin find, by path; None: the host's
 
 
+class Cache(Protocol):
+    """A dictionary, or what else can be emptied."""
+
+    def clear(self) -> None:
+        """Empty it."""
+
+
 class Modes(Record, frozen=False):
     """The settings that `.option` changes and `.option push` saves."""
 
@@ -168,6 +176,9 @@ class AssemblyState:
         self.code_memo: dict[str, bytes] = {}
         self.data_memo: dict[str, bytes] = {}
         self._no_memo: dict[str, bytes] = {}
+        # What is kept about statements under the present architecture and macros
+        self.caches: list[Cache] = [self.code_memo]
+        self.row_pending = False  # the next instruction only needs its row of the line table before it
         text = self.section(".text", flags=TEXT_FLAGS)
         text.align = 2 if self.modes.rvc else 4
         self.section(".data", flags=DATA_FLAGS)
@@ -229,16 +240,17 @@ class AssemblyState:
     def refresh_memo(self) -> None:
         """Choose the cache of statements for the current place."""
         section = self.chunk.section
+        self.row_pending = False
         if self.options.listing:
             self.memo = self._no_memo
         elif section.is_code:
             ready = (
                 section.map_state == "x"
                 and section.map_arch == self.arch_text
-                and self.on_instruction is None
                 and not self.modes.csr_check  # whose warnings each statement has
             )
-            self.memo = self.code_memo if ready else self._no_memo
+            self.row_pending = ready and self.on_instruction is not None
+            self.memo = self.code_memo if ready and not self.row_pending else self._no_memo
         else:
             self.memo = self._no_memo if section.is_nobits else self.data_memo
 
@@ -248,8 +260,13 @@ class AssemblyState:
         self.enabled = enabled_rows(self.modes.arch)
         self.more_rows = needs_encoded(self.modes.arch)
         self.xlen = self.modes.arch.xlen
-        self.code_memo.clear()
+        self.forget_statements()
         self.refresh_memo()
+
+    def forget_statements(self) -> None:
+        """Clear what is kept about statements: they may mean something else from here on."""
+        for cache in self.caches:
+            cache.clear()
 
     def push_modes(self) -> None:
         """`.option push`."""
@@ -286,6 +303,10 @@ class AssemblyState:
             )
         if section.map_state != "x" or section.map_arch != self.arch_text:
             self.mark("x")
+        self.give_row()
+
+    def give_row(self) -> None:
+        """Give the next instruction its row of the line table, if it is to have one."""
         if self.on_instruction is not None:
             self.on_instruction()
 

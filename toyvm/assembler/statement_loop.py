@@ -20,6 +20,7 @@ from .directives.section_switching import SECTIONS
 from .directives.source_lines import LINES
 from .directives.symbol_attributes import SYMBOLS, assign, eqv, redefinition
 from .encode import encode
+from .known.known_statements import KnownStatements
 from .mnemonics import all_candidates, candidates, mnemonics
 from .problems import Abandoned, Fatal, Problem, unknown
 from .sections import AsmSymbol
@@ -40,6 +41,9 @@ _WORD = re.compile(
 # The form that a compiler writes: blank, word, blank, operands that do not begin with a label's ":" or an assignment.
 _USUAL = re.compile(r"[ \t]([A-Za-z_.][\w.]*)(?:[ \t]+([^ \t:=].*))?$")
 
+# A label alone on its line
+_LABEL = re.compile(r"[A-Za-z_.$][\w.$]*:$")
+
 
 class Driver:
     """Reads texts into an `AssemblyState`."""
@@ -47,6 +51,7 @@ class Driver:
     def __init__(self, options: AssemblerOptions):
         self.state = AssemblyState(options)
         self.reader = Reader(self.state)
+        self.known = KnownStatements(self.state, self.reader.macros)
 
     def run(self, text: str, file: str) -> None:
         """Assemble `text`. Messages call it `file`. Errors are collected in the state.
@@ -70,6 +75,7 @@ class Driver:
         count = len(lines)
         at = text.pos
         data, known = state.chunk.data, state.memo.get
+        assemble = self.known.assemble
         while at < count:
             line = lines[at]
             code = known(line)
@@ -80,7 +86,12 @@ class Driver:
             text.pos = at
             state.where, state.line = base + at - 1, line
             try:
-                self.statement(line)
+                if _LABEL.match(line):
+                    self._label(line[:-1])
+                elif not assemble(line):
+                    before = self.known.mark()
+                    self.statement(line)
+                    self.known.learn(line, before)
             except Problem as problem:
                 self._report(problem)
             if texts[-1] is not text or reader.ended:

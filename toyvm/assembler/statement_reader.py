@@ -163,7 +163,7 @@ class Reader:
                 f"macro '{name}' is already defined", name, hint=f"{place}; .purgem {name} removes it"
             )
         self.macros[name.lower()] = Macro(name, parameters, body, file, first)
-        self.state.code_memo.clear()
+        self.state.forget_statements()
 
     def call_macro(self, macro: Macro, rest: str) -> None:
         """Read the text of a macro call next."""

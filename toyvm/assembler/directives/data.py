@@ -333,7 +333,7 @@ def align_here(state: AssemblyState, alignment: int, pattern: bytes | None, limi
 
 def _pad(state: AssemblyState, alignment: int, filling: bytes | None, limit: int) -> None:
     """Pad a chunk whose offsets are known up to here."""
-    from ..section_layout import pattern
+    from ..layout.section_layout import pattern
 
     chunk = state.chunk
     size = -len(chunk.data) % alignment
@@ -424,11 +424,16 @@ def find_file(state: AssemblyState, name: str, at: str, largest: int) -> tuple[s
     )
 
 
+SIZES = {
+    **dict.fromkeys((".byte", ".1byte", ".dc.b"), 1),
+    **dict.fromkeys((".half", ".hword", ".short", ".2byte", ".dc", ".dc.w"), 2),
+    **dict.fromkeys((".word", ".long", ".int", ".4byte", ".dc.l"), 4),
+    **dict.fromkeys((".dword", ".quad", ".8byte", ".dc.a"), 8),
+}
+"""The directives for numbers, and the size of a number in bytes."""
+
 DATA: dict[str, Directive] = {
-    **dict.fromkeys((".byte", ".1byte", ".dc.b"), data(1)),
-    **dict.fromkeys((".half", ".hword", ".short", ".2byte", ".dc", ".dc.w"), data(2)),
-    **dict.fromkeys((".word", ".long", ".int", ".4byte", ".dc.l"), data(4)),
-    **dict.fromkeys((".dword", ".quad", ".8byte", ".dc.a"), data(8)),
+    **{name: data(size) for name, size in SIZES.items()},
     ".octa": octa,
     ".dtprelword": dtprel(4, R.TLS_DTPREL32),
     ".dtpreldword": dtprel(8, R.TLS_DTPREL64),

@@ -14,18 +14,23 @@ from collections.abc import Callable
 from itertools import accumulate
 from typing import NamedTuple
 
+from toyvm.base.light_types import TYPE_CHECKING
 from toyvm.base.record import Record
 
-from ..base.bits import M64, sext
-from ..elf.constants import STB_WEAK
-from ..elf.leb128 import sleb128, uleb128
-from .problems import MAX_CONTENTS_BYTES, MAX_SECTION_BYTES, Problem, too_much
-from .sections import AsmSection, AsmSymbol, Chunk, Part, PartKind, Value
+from ...base.bits import M64, sext
+from ...elf.constants import STB_WEAK
+from ...elf.leb128 import sleb128, uleb128
+from ..problems import MAX_CONTENTS_BYTES, MAX_SECTION_BYTES, Problem, too_much
+from ..sections import AsmSection, AsmSymbol, Chunk, Part, PartKind, Value
+
+if TYPE_CHECKING:
+    from .branch_arrays import BranchArrays
 
 MAX_PASSES = 500  # plus one for each part, as long as MAX_MEASURED parts in total are not exceeded
 MAX_MEASURED = 20_000_000
 MAX_SHRINKING_PASSES = 50  # afterwards parts only grow, so the passes end
 JUMP, ALIGN, ORG, LEB128 = PartKind.JUMP, PartKind.ALIGN, PartKind.ORG, PartKind.LEB128
+MANY_PARTS = 2000  # of one chunk: from here on, arrays save more time than importing numpy takes
 Resolve = Callable[[Value, Part], int]
 
 
@@ -49,6 +54,7 @@ class SectionLayout:
     def __init__(self) -> None:
         self._frags: dict[Chunk, tuple[list[int], list[int]]] = {}
         self._plans: dict[Chunk, list[_Jump | None]] = {}
+        self._arrays: dict[Chunk, BranchArrays] = {}
         self._resolve: Resolve = _unsettled
 
     def settle(self, sections: list[AsmSection], resolve: Resolve) -> None:
@@ -88,7 +94,13 @@ class SectionLayout:
         for chunk in chunks:
             frags = [part.frag for part in chunk.parts]
             self._frags[chunk] = frags, [0] * (len(chunk.parts) + 1)
-            self._plans[chunk] = [_jump(part, chunk, frags) for part in chunk.parts]
+            self._plans[chunk] = plans = [_jump(part, chunk, frags) for part in chunk.parts]
+            if len(plans) > MANY_PARTS and _are_branches(chunk, plans):
+                from .branch_arrays import BranchArrays  # imports numpy
+
+                targets = [plan[:2] if plan is not None else None for plan in plans]
+                arrays = BranchArrays(chunk, targets[: -1 if chunk.parts[-1].kind == ALIGN else None])
+                self._arrays[chunk] = arrays
         at = 0
         for chunk in chunks:
             chunk.base = at
@@ -108,9 +120,24 @@ class SectionLayout:
                 changed |= self._measure(chunk, at, only_grow=passes > MAX_SHRINKING_PASSES)
                 at += len(chunk.data) + self._frags[chunk][1][-1]
             section.size = at
+        for chunk in chunks:
+            self._drop_arrays(chunk)
+
+    def _drop_arrays(self, chunk: Chunk) -> None:
+        """Continue with the numbers of a chunk's arrays part by part."""
+        arrays = self._arrays.pop(chunk, None)
+        if arrays is not None:
+            chunk.growth = arrays.growth()
+            self._frags[chunk] = self._frags[chunk][0], arrays.sums.tolist()
 
     def _estimate(self, chunk: Chunk, frags: list[int]) -> list[int]:
         """The first guess of the growth, as in GNU as: an address that is not known yet is 0."""
+        arrays = self._arrays.get(chunk)
+        if arrays is not None:
+            if arrays.estimate():
+                sums: list[int] = arrays.sums.tolist()
+                return sums
+            del self._arrays[chunk]
         shift, sums = chunk.base, [0]
         for index, part in enumerate(chunk.parts):
             size = 0
@@ -145,6 +172,14 @@ class SectionLayout:
 
         As in GNU as, code before the part has its new address, and code after it its old one.
         """
+        arrays = self._arrays.get(chunk)
+        if arrays is not None:
+            different = arrays.measure(base, only_grow)
+            if different is not None:
+                chunk.base = base
+                self._frags[chunk] = self._frags[chunk][0], arrays.sums.tolist()
+                return different
+            self._drop_arrays(chunk)
         frags, old = self._frags[chunk]
         old_base, growth = chunk.base, chunk.growth
         shift, sums, changed = base, [0], base != old_base
@@ -192,6 +227,16 @@ class SectionLayout:
         if not 0 <= size <= MAX_SECTION_BYTES:
             raise Problem(f"{size} bytes to skip is not in 0..{MAX_SECTION_BYTES}")
         return size
+
+
+def _are_branches(chunk: Chunk, plans: list[_Jump | None]) -> bool:
+    """Whether all parts but a last alignment are branches and jumps, into the chunk or to unknown places."""
+    last = chunk.parts[-1]
+    ends = last.kind == ALIGN and not last.limit
+    for part, plan in zip(chunk.parts[: -1 if ends else None], plans, strict=False):
+        if plan is None and (part.kind > JUMP or _is_near(part.symbol, chunk.section)):
+            return False
+    return True
 
 
 class _Jump(NamedTuple):

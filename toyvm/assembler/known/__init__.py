@@ -1,0 +1,1 @@
+"""Statements of known forms, which need no parsing."""
