@@ -25,6 +25,8 @@ from toyvm.base.record import Record
 from toyvm.base.resources import cache_dir
 
 TOOLS = ("as", "ld", "nm", "objdump", "objcopy", "ar", "strip", "size", "readelf", "ranlib")
+# DejaGnu gives the tools a terminal, where ours would use a pager.
+ENVIRONMENT = {**os.environ, "LC_ALL": "C", "PAGER": "cat"}
 LEFT_OUT = ("ld-plugin", "ld-bootstrap")
 _AS = "-march=rv64g"  # what GNU as is configured to in Debian; later options of a test override it
 PAGE = Path(__file__).resolve().parents[2] / "docs/reference/ld-testsuite.md"
@@ -100,9 +102,7 @@ def run(source: Path, folder: Path, ours: bool, names: Sequence[str]) -> Run:
     wanted = names or [name for name in every if not name.startswith(LEFT_OUT)]
     command = ["runtest", "--tool", "ld", "--srcdir", str(tests), "--target", TARGET, *wanted]
     with (folder / "out").open("w") as out:
-        subprocess.run(
-            command, cwd=folder, stdout=out, stderr=out, check=False, env={**os.environ, "LC_ALL": "C"}
-        )
+        subprocess.run(command, cwd=folder, stdout=out, stderr=out, check=False, env=ENVIRONMENT)
     return read_log((folder / "ld.log").read_text(errors="replace"))
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ...base.errors import ElfError, UsageError
 from ..terminal.pager import add_no_pager
+from .debug_dump_option import add_debug_dump, chosen, spelled_out, warning
 from .demangle_option import DEMANGLE, DEMANGLE_HELP, spelling, without_style
 
 if TYPE_CHECKING:
@@ -83,6 +85,7 @@ def parser() -> argparse.ArgumentParser:
         metavar="OPTION,...",
         help="no-aliases: show compressed instructions by their own names, c.jr ra instead of ret",
     )
+    add_debug_dump(p, "W", "--dwarf")
     p.add_argument("files", nargs="*", default=["a.out"], metavar="FILE")
     add_no_pager(p)
     return p
@@ -92,11 +95,12 @@ def main(argv: list[str]) -> int:
     """Show each file. Returns 1 if a file cannot be read or is malformed."""
     from ...observe.binutils.binaries import binaries, for_each
 
-    options = parser().parse_args(without_style(argv))
+    options = parser().parse_args(spelled_out(without_style(argv), "W", "--dwarf"))
+    options.debug = chosen(options, options.wide)
     options.disassemble |= options.source or options.all
     wanted = ("disassemble", "reloc", "syms", "dynamic", "contents", "headers", "private")
-    if not any(getattr(options, name) for name in wanted):
-        raise UsageError("at least one of -d -D -S -r -t -T -s -h -p must be given")
+    if not any(getattr(options, name) for name in (*wanted, "debug")):
+        raise UsageError("at least one of -d -D -S -r -t -T -s -h -p -W must be given")
 
     def report(path: str) -> None:
         archive = False
@@ -133,6 +137,10 @@ def _lines(binary: Binary, options: argparse.Namespace) -> Iterator[str]:
     if options.dynamic:
         yield from objdump_listing.symbols(elf, dynamic=True, spell=spell)
         yield ""
+    if options.debug is not None:
+        from ...observe.binutils.debug_dump.dump import dump  # pyelftools
+
+        yield from dump(elf, options.debug, partial(warning, "objdump", binary.title))
     if options.reloc and not options.disassemble:
         yield from objdump_listing.relocations(elf, spell)
         yield ""

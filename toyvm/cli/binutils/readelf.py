@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Iterator
+from functools import partial
 
 from ..terminal.pager import add_no_pager
+from .debug_dump_option import add_debug_dump, chosen, spelled_out, warning
 
 
 def parser() -> argparse.ArgumentParser:
@@ -88,6 +90,7 @@ def parser() -> argparse.ArgumentParser:
         metavar="SECTION",
         help="show the strings in a section",
     )
+    add_debug_dump(p, "w", "--debug-dump")
     p.add_argument(
         "--json",
         action="store_true",
@@ -102,7 +105,7 @@ def main(argv: list[str]) -> int:
     """Show each file. Returns 1 if a file cannot be read or is malformed."""
     from ...observe.binutils.binaries import Binary, binaries, for_each
 
-    options = parser().parse_args(argv)
+    options = parser().parse_args(spelled_out(argv, "w", "--debug-dump"))
     if options.all:
         for name in (
             "header",
@@ -120,6 +123,7 @@ def main(argv: list[str]) -> int:
             setattr(options, name, True)
     if options.headers:
         options.header = options.segments = options.sections = True
+    options.debug = chosen(options, options.wide)
     document: list[dict[str, object]] = []
 
     def show(binary: Binary) -> None:
@@ -176,6 +180,10 @@ def _lines(binary: object, options: argparse.Namespace) -> Iterator[str]:
         yield from readelf_tables.string_dump(elf, which)
     if options.notes:
         yield from readelf_headers.notes(elf, options.wide)
+    if options.debug is not None:
+        from ...observe.binutils.debug_dump.dump import dump  # pyelftools
+
+        yield from dump(elf, options.debug, partial(warning, "readelf", binary.title))
     if options.attributes:
         yield from readelf_tables.attributes(elf)
 
