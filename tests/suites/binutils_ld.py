@@ -25,8 +25,8 @@ from toyvm.base.record import Record
 from toyvm.base.resources import cache_dir
 
 TOOLS = ("as", "ld", "nm", "objdump", "objcopy", "ar", "strip", "size", "readelf", "ranlib")
-# DejaGnu gives the tools a terminal, where ours would use a pager.
-ENVIRONMENT = {**os.environ, "LC_ALL": "C", "PAGER": "cat"}
+# DejaGnu gives the tools a terminal, where ours would use a pager and colours.
+ENVIRONMENT = {**os.environ, "LC_ALL": "C", "PAGER": "cat", "NO_COLOR": "1"}
 LEFT_OUT = ("ld-plugin", "ld-bootstrap")
 _AS = "-march=rv64g"  # what GNU as is configured to in Debian; later options of a test override it
 PAGE = Path(__file__).resolve().parents[2] / "docs/reference/ld-testsuite.md"

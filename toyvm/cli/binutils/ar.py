@@ -57,7 +57,7 @@ class _Command(Record):
 
 
 def _parse(argv: list[str]) -> _Command:
-    words = [word for word in argv if word not in ("--plugin", "--target")]
+    words = _joined([word for word in argv if word not in ("--plugin", "--target")])
     if len(words) < 2:
         raise UsageError(USAGE.rstrip())
     letters = words[0].removeprefix("-")
@@ -77,6 +77,15 @@ def _parse(argv: list[str]) -> _Command:
     if len(words) < 3 or not words[1].isdecimal() or len(words[1]) > 9 or not int(words[1]):
         raise UsageError(f"'N': expected a positive number before the archive, not '{words[1]}'")
     return _Command(operation, frozenset(letters), words[2], words[3:], int(words[1]))
+
+
+def _joined(words: list[str]) -> list[str]:
+    """The words with `-r -c ARCHIVE` as `rc ARCHIVE`: each letter may be an option of its own."""
+    letters = ""
+    while words and words[0].startswith("-") and not words[0].startswith("--") and len(words[0]) > 1:
+        letters += words[0][1:]
+        words = words[1:]
+    return [letters, *words] if letters else words
 
 
 def main(argv: list[str]) -> int:

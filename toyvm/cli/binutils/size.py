@@ -24,7 +24,15 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument(
         "-B", dest="format", action="store_const", const="berkeley", help="use Berkeley format (default)"
     )
-    p.add_argument("--format", choices=("sysv", "berkeley"), help="the same as -A or -B")
+    p.add_argument(
+        "-G", dest="format", action="store_const", const="gnu", help="use GNU format: constants count as data"
+    )
+    p.add_argument("--format", choices=("sysv", "berkeley", "gnu"), help="the same as -A, -B or -G")
+    p.add_argument(
+        "-d", dest="radix", action="store_const", const="d", default="d", help="decimal numbers (default)"
+    )
+    p.add_argument("-o", dest="radix", action="store_const", const="o", help="octal numbers")
+    p.add_argument("-x", dest="radix", action="store_const", const="x", help="hexadecimal numbers")
     p.add_argument("-t", "--totals", action="store_true", help="print the sum of all files (Berkeley format)")
     p.add_argument(
         "--treemap",
@@ -40,11 +48,12 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: list[str]) -> int:
     """Show the sizes of each file. Returns 1 if a file cannot be read."""
     from ...observe.binutils.binaries import binaries, for_each
-    from ...observe.binutils.sizes import BERKELEY_HEADER, Sizes, berkeley, sizes, system_v
+    from ...observe.binutils.sizes import Sizes, berkeley, gnu_line, heading, sizes, system_v
 
     options = parser().parse_args(argv)
     if options.treemap:
         return _draw(options.treemap, options.files)
+    gnu = options.format == "gnu"
     total = Sizes(0, 0, 0)
     document: list[dict[str, object]] = []
     printed = False
@@ -56,21 +65,22 @@ def main(argv: list[str]) -> int:
             if options.format == "sysv" and not options.json:
                 print(system_v(binary.elf, f"{binary.name}  {member}"))
                 continue
-            found = sizes(binary.elf)
+            found = sizes(binary.elf, gnu)
             total = Sizes(*(a + b for a, b in zip(total, found, strict=True)))
             if options.json:
                 document.append({"file": binary.title, **found._asdict(), "total": found.total})
                 continue
             if not printed:
-                print(BERKELEY_HEADER)
+                print(heading(gnu, options.radix))
                 printed = True
-            print(berkeley(found, f"{binary.name}{member}"))
+            title = f"{binary.name}{member}"
+            print(gnu_line(found, title) if gnu else berkeley(found, title, options.radix))
 
     status = for_each("size", options.files, report)
     if options.json:
         print(json.dumps({"schema": "toyvm.size/1", "files": document}, indent=2))
     elif options.totals and printed:
-        print(berkeley(total, "(TOTALS)"))
+        print(gnu_line(total, "(TOTALS)") if gnu else berkeley(total, "(TOTALS)", options.radix))
     return status
 
 

@@ -40,8 +40,20 @@ class NmSymbol(NamedTuple):
     letter: str
     is_defined: bool
     is_external: bool
+    kind: str = ""  # the symbol's type, as in the System V format
+    section: str = ""
 
 
+_KINDS = {
+    0: "NOTYPE",
+    1: "OBJECT",
+    2: "FUNC",
+    3: "SECTION",
+    4: "FILE",
+    5: "OBJECT",
+    6: "TLS",
+    STT_GNU_IFUNC: "IFUNC",
+}
 _BY_NAME = {
     "*DEBUG*": "N",
     ".debug": "N",
@@ -123,6 +135,8 @@ def symbols(
             letter,
             shndx != SHN_UNDEF,
             binding != STB_LOCAL,
+            _KINDS.get(kind, f"<processor specific>: {kind}"),
+            _PLACES.get(shndx) or elf.section_name(shndx),
         )
 
 
@@ -141,8 +155,52 @@ def _letter(binding: int, kind: int, shndx: int, letters: dict[int, str]) -> str
     return letter.upper() if binding == STB_GLOBAL and letter not in "?" else letter
 
 
-def line(symbol: NmSymbol, with_size: bool = False, digits: int = 16) -> str:
-    """One line of `nm` in BSD format."""
-    value = f"{symbol.value:0{digits}x}" if symbol.is_defined else " " * digits
-    size = f" {symbol.size:0{digits}x}" if with_size and symbol.is_defined and symbol.size else ""
-    return f"{value}{size} {symbol.letter} {symbol.name}"
+_PLACES = {SHN_UNDEF: "*UND*", SHN_ABS: "*ABS*", SHN_COMMON: "*COM*"}
+
+
+class NmFormat(NamedTuple):
+    """How a symbol is written. `radix` is x, d or o; `digits` those of an address in hexadecimal."""
+
+    style: str = "bsd"  # bsd, sysv, posix or just-symbols
+    with_size: bool = False
+    digits: int = 16
+    radix: str = "x"
+    size_first: bool = False  # --size-sort: the size in place of the value
+
+    def number(self, value: int) -> str:
+        """A value or a size, with leading zeros."""
+        return f"{value:0{self.digits}{self.radix}}"
+
+    def line(self, symbol: NmSymbol) -> str:
+        """One line."""
+        if self.style == "just-symbols":
+            return symbol.name
+        if self.style == "posix":
+            if not symbol.is_defined:
+                return f"{symbol.name} {symbol.letter}         "
+            size = f"{symbol.size:{self.radix}}" if symbol.size else ""
+            return f"{symbol.name} {symbol.letter} {symbol.value:{self.radix}} {size}"
+        if self.style == "sysv":
+            return self._sysv(symbol)
+        blank = " " * self.digits
+        value = self.number(symbol.value) if symbol.is_defined else blank
+        size = ""
+        if self.with_size and symbol.is_defined and symbol.size:
+            size = f" {self.number(symbol.size)}"
+        if self.size_first and not self.with_size:
+            value = self.number(symbol.size)
+        return f"{value}{size} {symbol.letter} {symbol.name}"
+
+    def heading(self, name: str, undefined_only: bool) -> str:
+        """The lines before the symbols of `name`, in the System V format."""
+        what = "Undefined symbols" if undefined_only else "Symbols"
+        place = "   " if self.digits == 8 else "           "
+        columns = f"Name                  Value{place}Class        Type         Size{place[:-3]}"
+        return f"\n\n{what} from {name}:\n\n{columns}     Line  Section\n"
+
+    def _sysv(self, symbol: NmSymbol) -> str:
+        value = self.number(symbol.value) if symbol.is_defined else " " * self.digits
+        size = self.number(symbol.size) if symbol.is_defined and symbol.size else " " * self.digits
+        return (
+            f"{symbol.name:<20}|{value}|   {symbol.letter}  |{symbol.kind:>18}|{size}|     |{symbol.section}"
+        )

@@ -22,13 +22,13 @@ class Sizes(NamedTuple):
         return self.text + self.data + self.bss
 
 
-def sizes(elf: ElfFile) -> Sizes:
-    """The Berkeley sizes of a file."""
+def sizes(elf: ElfFile, gnu: bool = False) -> Sizes:
+    """The Berkeley sizes of a file. `gnu`: read-only data is data and not text, as with `size -G`."""
     text = data = bss = 0
     for section in content_sections(elf):
         if not is_alloc(section):
             continue
-        if is_code(section) or is_readonly(section):
+        if is_code(section) or (is_readonly(section) and (not gnu or not has_contents(section))):
             text += section.header.size
         elif has_contents(section):
             data += section.header.size
@@ -40,9 +40,30 @@ def sizes(elf: ElfFile) -> Sizes:
 BERKELEY_HEADER = "   text\t   data\t    bss\t    dec\t    hex\tfilename"
 
 
-def berkeley(found: Sizes, title: str) -> str:
-    """One line of the Berkeley format."""
-    return f"{found.text:7}\t{found.data:7}\t{found.bss:7}\t{found.total:7}\t{found.total:7x}\t{title}"
+GNU_HEADER = "      text       data        bss      total filename"
+
+
+def heading(gnu: bool, radix: str) -> str:
+    """The titles of the columns. With `radix` "o" the sum is octal."""
+    return GNU_HEADER if gnu else BERKELEY_HEADER.replace("dec", "oct") if radix == "o" else BERKELEY_HEADER
+
+
+def berkeley(found: Sizes, title: str, radix: str = "d") -> str:
+    """One line of the Berkeley format. `radix` is d, o or x."""
+    texts = [
+        f"{value:#{radix}}" if radix != "d" else str(value) for value in (found.text, found.data, found.bss)
+    ]
+    texts = [
+        text.replace("0o", "0") if found_value else text[-1:]
+        for text, found_value in zip(texts, found, strict=False)
+    ]
+    total = f"{found.total:7o}" if radix == "o" else f"{found.total:7}"
+    return "\t".join(f"{text:>7}" for text in texts) + f"\t{total}\t{found.total:7x}\t{title}"
+
+
+def gnu_line(found: Sizes, title: str) -> str:
+    """One line of `size -G`."""
+    return f"{found.text:10} {found.data:10} {found.bss:10} {found.total:10} {title}"
 
 
 def system_v(elf: ElfFile, title: str) -> str:

@@ -44,3 +44,10 @@ def test_names_that_the_encoding_of_stdout_does_not_have_are_printed(
     monkeypatch.setattr("sys.stdout", io.TextIOWrapper(stream, encoding=encoding))
     assert cli.main(["ar", "t", str(path)]) == 0
     assert stream.getvalue() == shown
+
+
+def test_each_letter_may_be_an_option(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("a").write_bytes(b"data")
+    assert main(["-r", "-c", "x.a", "a"]) == 0
+    assert Path("x.a").read_bytes().startswith(b"!<arch>\n")
