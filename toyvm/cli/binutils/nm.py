@@ -46,7 +46,6 @@ def parser() -> argparse.ArgumentParser:
         "-f",
         "--format",
         type=_format,
-        default="bsd",
         metavar="FORMAT",
         help="the format of lines: bsd, sysv, posix or just-symbols",
     )
@@ -81,6 +80,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--json", action="store_true", help="print JSON")
     p.add_argument("files", nargs="*", default=["a.out"], metavar="FILE")
     add_no_pager(p)
+    p.set_defaults(format="bsd")
     return p
 
 
@@ -119,7 +119,8 @@ def main(argv: list[str]) -> int:
 
     def report(path: str) -> None:
         archive = Archive.parse(data, path) if Archive.is_archive(data := read(path)) else None
-        if archive is not None and len(options.files) > 1 and not options.json:
+        headings = options.format == "bsd" and not options.json
+        if archive is not None and len(options.files) > 1 and headings:
             print(f"\n{path}:")
         if archive is not None and archive.index is not None and options.print_armap:
             print("\nArchive index:")

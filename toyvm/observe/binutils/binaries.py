@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from toyvm.base.errors import ElfError, NotFoundError
 from toyvm.base.record import Record
 from toyvm.base.resources import read_input
-from toyvm.elf.archive import Archive
+from toyvm.elf.archive import Archive, Member
 from toyvm.elf.constants import (
     SHF_ALLOC,
     SHF_EXECINSTR,
@@ -35,6 +35,7 @@ class Binary(Record):
     name: str
     archive: str | None
     elf: ElfFile
+    member: Member | None = None  # as the archive has it
 
     @property
     def title(self) -> str:
@@ -70,7 +71,7 @@ def binaries(path: str) -> Iterator[Binary]:
         except ElfError as error:
             errors.append(error)
             continue
-        yield Binary(member.name, path, elf)
+        yield Binary(member.name, path, elf, member)
     if errors:
         raise ElfError("\n".join(map(str, errors)))
 

@@ -18,6 +18,7 @@ import capstone
 
 from toyvm.base.bits import M64, sext
 from toyvm.base.errors import ElfError
+from toyvm.base.record import Record
 from toyvm.elf import constants as c
 from toyvm.elf.elf_file import ElfFile, ElfSection
 from toyvm.isa.decode import decode
@@ -288,6 +289,23 @@ def _is_name(name: str, info: int, shndx: int) -> bool:
     return shndx != c.SHN_UNDEF and shndx < c.SHN_LORESERVE
 
 
+class ListingStyle(Record):
+    """What a listing shows: addresses from `low` to below `high`, and only the functions in `symbols` unless empty.
+
+    `raw` is the bytes of instructions, `addresses` the column of addresses, `prefix` whole addresses with their symbol,
+    `offsets` those in the file with each label, `zeros` runs of zeros in full.
+    """
+
+    low: int = 0
+    high: int = M64
+    raw: bool = True
+    addresses: bool = True
+    prefix: bool = False
+    offsets: bool = False
+    zeros: bool = False
+    symbols: frozenset[str] = frozenset()
+
+
 class Listing:
     """The output of `objdump -d` for one file. `lines` is for -l and -S, `source` for -S, `spell` for -C.
 
@@ -302,9 +320,11 @@ class Listing:
         source: bool = False,
         spell: Callable[[str], str] = str,
         aliases: bool = False,
+        style: ListingStyle | None = None,
     ):
         self.elf = elf
         self.aliases = aliases
+        self.style = style or ListingStyle()
         self.names = Names(elf, spell)
         self.lines = lines
         self.source = source
@@ -316,22 +336,34 @@ class Listing:
 
     def section(self, section: ElfSection) -> Iterator[str]:
         """The lines of one section."""
-        data, start = self.elf.contents(section), section.header.addr
-        end = start + len(data)
-        if not data:
+        data, style = self.elf.contents(section), self.style
+        start, end = max(section.header.addr, style.low), min(section.header.addr + len(data), style.high)
+        if start >= end:
             return
-        yield ""
-        yield f"Disassembly of section {section.name}:"
         labels = self.names.starting_in(section, start, end)
         stops = [address for address, _ in labels] + [end]
         if not labels or labels[0][0] != start:
             labels.insert(0, (start, self.names.describe(start, section) or section.name))
             stops.insert(0, start)
         width = 8 if end > 0xFFFF else 4
+        titled = False
         for (address, name), stop in zip(labels, stops[1:], strict=True):
-            yield ""
-            yield f"{address:0{self.elf.digits}x} <{name}>:"
+            if style.symbols and name not in style.symbols:
+                continue
+            if not titled:
+                titled = True
+                yield ""
+                yield f"Disassembly of section {section.name}:"
+            yield from self._label(section, address, name)
             yield from self._stretch(section, data, address, stop, width)
+
+    def _label(self, section: ElfSection, address: int, name: str) -> Iterator[str]:
+        if self.style.prefix:
+            return
+        yield ""
+        place = f"{address:0{self.elf.digits}x} " if self.style.addresses else ""
+        offset = f" (File Offset: {address - section.header.addr + section.header.offset:#x})"
+        yield f"{place}<{name}>{offset if self.style.offsets else ''}:"
 
     def _stretch(self, section: ElfSection, data: bytes, low: int, high: int, width: int) -> Iterator[str]:
         """The lines between two symbols: instructions, data, and runs of zeros as dots."""
@@ -347,15 +379,24 @@ class Listing:
             for piece in pieces:
                 if piece.address < skip:
                     continue
-                zeros = self._zeros(data, base, piece.address, mark, relocs)
+                zeros = 0 if self.style.zeros else self._zeros(data, base, piece.address, mark, relocs)
                 if zeros:
                     yield "\t..."
                     skip = piece.address + zeros
                     continue
                 yield from self._source_lines(section, piece.address)
-                yield f"{piece.address:{width}x}:\t{self._columns(piece, section)}"
+                yield self._prefix(piece.address, section, width) + self._columns(piece, section)
                 yield from _between(relocs, piece.address, piece.address + len(piece.raw))
             at = mark
+
+    def _prefix(self, address: int, section: ElfSection, width: int) -> str:
+        if self.style.prefix:
+            distance = address - section.header.addr
+            near = self.names.describe(address, section) or section.name + (
+                f"+{distance:#x}" if distance else ""
+            )
+            return f"{address:0{self.elf.digits}x} <{near}> "
+        return f"{address:{width}x}:\t" if self.style.addresses else "\t"
 
     @staticmethod
     def _zeros(data: bytes, base: int, at: int, stop: int, relocs: Sequence[tuple[int, str]]) -> int:
@@ -370,15 +411,20 @@ class Listing:
 
     def _columns(self, piece: Instruction, section: ElfSection) -> str:
         raw = f"{int.from_bytes(piece.raw, 'little'):0{2 * len(piece.raw)}x}"
-        raw = raw.ljust(18 if len(piece.raw) == 4 else 20)
+        raw = (
+            raw.ljust(18 if len(piece.raw) == 4 else 20) + "\t"
+            if self.style.raw and not self.style.prefix
+            else ""
+        )
         mnemonic, operands = piece.mnemonic, piece.operands
         if self.aliases:
             mnemonic, operands = uncompressed(mnemonic, operands)
         if piece.target is not None:
             near = self.names.describe(piece.target, section)
             where = f" <{near}>" if near else ""
-            operands += where if piece.is_branch else f" # {piece.target:x}{where}"
-        return f"{raw}\t{mnemonic}" + (f"\t{operands}" if operands else "")
+            digits = self.elf.digits if self.style.prefix else 0
+            operands += where if piece.is_branch else f" # {piece.target:0{digits}x}{where}"
+        return f"{raw}{mnemonic}" + (f"\t{operands}" if operands else "")
 
     def _source_lines(self, section: ElfSection, address: int) -> Iterator[str]:
         place = self.lines.lookup(address, section.number) if self.lines else None

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 
+from toyvm.base.bits import M64
 from toyvm.base.errors import ElfError
 from toyvm.elf import constants as c
 from toyvm.elf.compression import decompressed_shape
 from toyvm.elf.elf_file import ElfFile, ElfSection
+from toyvm.elf.symbol_versions import read_versym, symbol_versions
 
 from .binaries import content_sections, has_contents, is_alloc, is_code, is_debugging, is_readonly
 from .disassembly import relocation_lines
 from .nm_listing import is_special
 from .readelf_tables import printable
+
+_ADDEND = re.compile(r"([-+])0x([0-9a-f]+)\Z")
 
 
 def section_headers(elf: ElfFile, wide: bool = False) -> Iterator[str]:
@@ -90,9 +95,12 @@ def symbols(elf: ElfFile, dynamic: bool = False, spell: Callable[[str], str] = s
     yield "DYNAMIC SYMBOL TABLE:" if dynamic else "SYMBOL TABLE:"
     rows = zip(table.names, table.array.tolist(), strict=True) if table else ()
     shown = 0
+    versions = _version_column(elf)
     for number, (name, (_, info, other, shndx, value, size)) in enumerate(rows):
         kind = info & c.ST_TYPE_MASK
         if number == 0 or (kind not in (c.STT_SECTION, c.STT_FILE) and is_special(name)):
+            continue
+        if kind == c.STT_FILE and not name:
             continue
         shown += 1
         section = {c.SHN_UNDEF: "*UND*", c.SHN_ABS: "*ABS*", c.SHN_COMMON: "*COM*"}.get(
@@ -105,9 +113,29 @@ def symbols(elf: ElfFile, dynamic: bool = False, spell: Callable[[str], str] = s
         hidden = {c.STV_INTERNAL: ".internal ", c.STV_HIDDEN: ".hidden ", c.STV_PROTECTED: ".protected "}.get(
             other & c.ST_VISIBILITY_MASK, ""
         )
-        yield f"{value:0{elf.digits}x} {_symbol_flags(info, shndx, dynamic)} {section}\t{size:0{elf.digits}x} {hidden}{spell(name)}"
+        version = versions(number if dynamic else 0) if versions else ""
+        flags = _symbol_flags(info, shndx, dynamic)
+        yield f"{value:0{elf.digits}x} {flags} {section}\t{size:0{elf.digits}x}{version} {hidden}{spell(name)}"
     if not shown:
         yield "no symbols"
+
+
+def _version_column(elf: ElfFile) -> Callable[[int], str] | None:
+    """What gives the version of a dynamic symbol in its column; None without versions. Symbol 0 has none."""
+    section = next(elf.sections_of_type(c.SHT_GNU_VERSYM), None)
+    if section is None or not any(elf.sections_of_type(c.SHT_GNU_VERDEF, c.SHT_GNU_VERNEED)):
+        return None
+    numbers, versions = read_versym(elf.contents(section)), symbol_versions(elf)
+
+    def column(number: int) -> str:
+        plain = numbers[number] & ~c.VERSYM_HIDDEN if number < len(numbers) else 0
+        if plain < 2 or number not in versions:
+            return f"  {'Base' if plain == 1 else '':<11}"
+        text = versions[number].text
+        name = text.lstrip("@")
+        return f"  {name:<11}" if text.startswith("@@") else f" {f'({name})':<12}"
+
+    return column
 
 
 def _symbol_flags(info: int, shndx: int, dynamic: bool) -> str:
@@ -117,31 +145,37 @@ def _symbol_flags(info: int, shndx: int, dynamic: bool) -> str:
     weak = "w" if binding == c.STB_WEAK else " "
     indirect = "i" if kind == c.STT_GNU_IFUNC else " "
     debug = "d" if kind in (c.STT_SECTION, c.STT_FILE) else "D" if dynamic else " "
-    what = {c.STT_FUNC: "F", c.STT_GNU_IFUNC: "F", c.STT_FILE: "f", c.STT_OBJECT: "O", c.STT_COMMON: "O"}.get(
-        kind, " "
-    )
+    what = {c.STT_FUNC: "F", c.STT_FILE: "f", c.STT_OBJECT: "O", c.STT_COMMON: "O"}.get(kind, " ")
     return f"{scope}{weak}  {indirect}{debug}{what}"
 
 
 def relocations(elf: ElfFile, spell: Callable[[str], str] = str) -> Iterator[str]:
     """`-r`: the relocations of a relocatable object."""
     for section, array in elf.relocations() if elf.header.type == c.ET_REL else ():
-        yield ""
         yield f"RELOCATION RECORDS FOR [{elf.section_name(section.header.info)}]:"
         yield f"{'OFFSET':<{elf.digits}} TYPE              VALUE"
         for offset, text in relocation_lines(elf, section, array, spell):
             name, _, value = text.partition("\t")
+            if addend := _ADDEND.search(value):
+                value = f"{value[: addend.start()]}{addend[1]}0x{int(addend[2], 16):0{elf.digits}x}"
             yield f"{offset:0{elf.digits}x} {name:<16}  {value}"
+        yield ""
         yield ""
 
 
-def contents(elf: ElfFile, section: ElfSection) -> Iterator[str]:
-    """`-s`: the bytes of one section."""
-    data = elf.contents(section)
+def contents(
+    elf: ElfFile, section: ElfSection, low: int = 0, high: int = M64, offsets: bool = False
+) -> Iterator[str]:
+    """`-s`: the bytes of one section, of those from address `low` to below `high`. `offsets`: with its place (-F)."""
+    data, start = elf.contents(section), section.header.addr
+    data = data[max(low - start, 0) : max(high - start, 0)]
     if not data:
         return
-    yield f"Contents of section {section.name}:"
-    start = section.header.addr
+    start = max(start, low)
+    place = section.header.offset + start - section.header.addr
+    yield f"Contents of section {section.name}:" + (
+        f"  (Starting at file offset: {place:#x})" if offsets else ""
+    )
     digits = max(4, len(f"{start + len(data) - 1:x}"))
     for at in range(0, len(data), 16):
         chunk = data[at : at + 16]

@@ -41,7 +41,8 @@ def private_headers(elf: ElfFile) -> Iterator[str]:
         text = elf.dynamic_string(value) if tag in _STRINGS else f"{value:#018x}"
         yield f"  {names.DYNAMIC_TAGS.get(tag, f'{tag:#x}'):<20} {text}"
     yield from _versions(elf)
-    yield ""
+    if elf.segments or elf.dynamic:
+        yield ""
 
 
 def _versions(elf: ElfFile) -> Iterator[str]:

@@ -50,13 +50,8 @@ def heading(gnu: bool, radix: str) -> str:
 
 def berkeley(found: Sizes, title: str, radix: str = "d") -> str:
     """One line of the Berkeley format. `radix` is d, o or x."""
-    texts = [
-        f"{value:#{radix}}" if radix != "d" else str(value) for value in (found.text, found.data, found.bss)
-    ]
-    texts = [
-        text.replace("0o", "0") if found_value else text[-1:]
-        for text, found_value in zip(texts, found, strict=False)
-    ]
+    prefix = {"d": "", "o": "0", "x": "0x"}[radix]
+    texts = [f"{prefix}{value:{radix}}" for value in (found.text, found.data, found.bss)]
     total = f"{found.total:7o}" if radix == "o" else f"{found.total:7}"
     return "\t".join(f"{text:>7}" for text in texts) + f"\t{total}\t{found.total:7x}\t{title}"
 
