@@ -147,6 +147,39 @@ def test_same_text(made: Path, command: str) -> None:
     assert ours(made, command).rstrip() == theirs(made, command).rstrip()
 
 
+NOTES = """
+    .section .note.gnu.property, "a"
+    .p2align 3
+    .long 4, 2f-1f, 5
+    .asciz "GNU"
+1:  .long 0xb0008000, 4, 3, 0, 1, 8
+    .dc.a 0x800
+    .long 0xb0000001, 4, 0x11, 0, 0xc0000005, 4, 7, 0, 2, 0
+2:  .section .note.other, "a"
+    .long 5, 4, 1
+    .asciz "ABCD"
+    .balign 4
+    .long 77, 4, 12, 4
+    .asciz "GNU"
+    .asciz "gold 1.2.33"
+    .long 0, 0, 1
+    .text
+f:  nop
+"""
+
+
+@pytest.mark.parametrize("flag", ["-n", "-nW"])
+def test_notes(flag: str, tmp_path: Path) -> None:
+    require_oracle(GNU_AS, READELF)
+    (tmp_path / "notes.s").write_text(NOTES)
+    command = f"{GNU_AS} --generate-missing-build-notes=yes notes.s -o notes.o"
+    subprocess.run(command.split(), cwd=tmp_path, check=True)
+    assert (
+        ours(tmp_path, f"readelf {flag} notes.o").rstrip()
+        == theirs(tmp_path, f"readelf {flag} notes.o").rstrip()
+    )
+
+
 @pytest.mark.parametrize(
     "command",
     [

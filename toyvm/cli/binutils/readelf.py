@@ -147,7 +147,7 @@ def main(argv: list[str]) -> int:
 
 
 def _lines(binary: object, options: argparse.Namespace) -> Iterator[str]:
-    from ...observe.binutils import readelf_headers, readelf_tables, readelf_versions
+    from ...observe.binutils import readelf_headers, readelf_notes, readelf_tables, readelf_versions
     from ...observe.binutils.binaries import Binary
 
     assert isinstance(binary, Binary)
@@ -179,7 +179,7 @@ def _lines(binary: object, options: argparse.Namespace) -> Iterator[str]:
     for which in options.strings:
         yield from readelf_tables.string_dump(elf, which)
     if options.notes:
-        yield from readelf_headers.notes(elf, options.wide)
+        yield from readelf_notes.notes(elf, options.wide)
     if options.debug is not None:
         from ...observe.binutils.debug_dump.dump import dump  # pyelftools
 

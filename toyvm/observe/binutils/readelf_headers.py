@@ -264,26 +264,3 @@ def dynamic_value(elf: ElfFile, tag: int, value: int) -> str:
     if tag == c.DT_FLAGS_1:
         return names.dynamic_flags_1(value)
     return "" if tag == c.DT_BIND_NOW else f"{value:#x}"
-
-
-def notes(elf: ElfFile, wide: bool = True) -> Iterator[str]:
-    """`-n`: the notes. Unless `wide`, the detail of each stands on a line of its own."""
-    between = "\t    " if wide else "\n    "
-    where = None
-    for note in elf.notes():
-        if note.where != where:
-            where = note.where
-            yield ""
-            yield f"Displaying notes found in: {where}"
-            yield "  Owner                Data size \tDescription"
-        kind, detail = f"Unknown note type: ({note.type:#010x})", ""
-        if note.owner == "GNU" and note.type == c.NT_GNU_BUILD_ID:
-            kind, detail = "NT_GNU_BUILD_ID (unique build ID bitstring)", f"Build ID: {note.desc.hex()}"
-        elif note.owner == "GNU" and note.type == c.NT_GNU_ABI_TAG and len(note.desc) >= 16:
-            system, *version = struct.unpack_from("<4I", note.desc)
-            words = {0: "Linux", 1: "Hurd", 2: "Solaris"}.get(system, "Unknown")
-            kind, detail = (
-                "NT_GNU_ABI_TAG (ABI version tag)",
-                f"OS: {words}, ABI: {'.'.join(map(str, version))}",
-            )
-        yield f"  {note.owner:<20} {len(note.desc):#010x}\t{kind}" + (between + detail if detail else "")
