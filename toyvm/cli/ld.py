@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from collections.abc import Sequence
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..base.errors import LinkError, UsageError
+from ..base.record import replace
 from ..base.resources import NoCollection
 from .linking.command_line import CommandLine
 from .linking.gnu_messages import shaped
@@ -111,6 +113,8 @@ def main(argv: list[str]) -> int:
 
     require_other_file(state.output, [given.path for given in state.inputs if not given.library])
     options = link_options(state)
+    if state.map_file or state.print_map:
+        options = replace(options, wants_map=True)
     try:
         with NoCollection():
             if options.kind == "relocatable":
@@ -133,9 +137,10 @@ def main(argv: list[str]) -> int:
     if state.map_file or state.print_map or state.cref:
         from ..linker.map_file import map_text
 
-        text = map_text(result, state.cref)
+        text = map_text(result, state.cref, state.print_map_discarded)
         if state.map_file:
-            Path(state.map_file).write_text(text, encoding="utf-8", errors="surrogateescape")
+            path = map_path(state.map_file, output)
+            Path(path).write_text(text, encoding="utf-8", errors="surrogateescape")
         if state.print_map or not state.map_file:
             sys.stdout.write(text)
     return 0
@@ -167,6 +172,14 @@ def _readable(state: CommandLine, message: str) -> str:
     from ..elf.demangling import demangled
 
     return _MANGLED.sub(lambda match: f"`{demangled(match[1])}", message)
+
+
+def map_path(name: str, output: str) -> str:
+    """The file of -Map: in a folder it is named after the output, and `%` stands for the output's name."""
+    if os.path.isdir(name):
+        return os.path.join(name, f"{os.path.basename(output)}.map")
+    before, percent, after = name.partition("%")
+    return f"{before}{output}{after or '.map'}" if percent else name
 
 
 def _write_dependencies(state: CommandLine, output: str, inputs: Sequence[str]) -> None:

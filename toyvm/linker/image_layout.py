@@ -117,6 +117,14 @@ class MemoryUse(Record):
     used: int
 
 
+class MapLine(Record):
+    """A line of a script in the link map: a text, or an output section's index in `outputs`, or the number of a member."""
+
+    text: str = ""
+    output: int = -1
+    member: int = -1
+
+
 class ImageLayout(Record, eq=False):
     """Addresses. `addr` and `offset` are columns by section number: its address and its place in the file, or -1."""
 
@@ -134,6 +142,7 @@ class ImageLayout(Record, eq=False):
     patches: tuple[FilePatch, ...] = ()
     symbols: Mapping[str, PlacedSymbol] = {}
     memory: tuple[MemoryUse, ...] = ()
+    script_lines: tuple[MapLine, ...] = ()
 
     def start(self, name: str) -> int:
         """The address of an output section, 0 when it is not there."""

@@ -198,7 +198,8 @@ def link(inputs: Sequence[Input], options: LinkOptions) -> LinkResult:
     data = finish(image, program, stored, options, segments, symbols, entry, e_flags, infos, kept)
     data = write_build_id(data, layout, options)
     data = narrow(data, options.output) if options.xlen == 32 else data
-    return _result(data, program, layout, known, made, relaxations, options, errors, history)
+    result = _result(data, program, layout, known, made, relaxations, options, errors, history)
+    return replace(result, opened=tuple(each.name for each in opened))
 
 
 def _keep(history: LinkHistory | None, name: str, program: ProgramColumns) -> None:

@@ -128,6 +128,7 @@ class LinkOptions(Record):
     trace_symbols: tuple[str, ...] = ()
     wrap: tuple[str, ...] = ()
     no_warnings: bool = False
+    wants_map: bool = False  # the layout keeps what a link map shows of a script
     output: str = "a.out"
     output_format: str = ""  # --oformat, or OUTPUT_FORMAT of a script: "" for ELF, or one of FLAT_FORMATS
     scripts: tuple[tuple[str, str], ...] = ()  # -T: name and text of each linker script

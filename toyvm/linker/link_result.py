@@ -33,6 +33,7 @@ class LinkResult(Record, eq=False):
     layout: ImageLayout
     addresses: Addresses
     relaxations: Mapping[str, tuple[int, int]]  # form of code -> (number, bytes saved)
+    opened: tuple[str, ...] = ()  # the files of the command line
     output: str = "a.out"  # the name that options or a script's OUTPUT give the file
     history: LinkHistory | None = None  # if `LinkOptions.keep_history` asks for it
     output_format: str = ""  # of LinkOptions: a format that the caller converts the image to

@@ -18,9 +18,10 @@ _FILE = 30
 _SYMBOL = 50
 
 
-def map_text(result: LinkResult, cross_references: bool = False) -> str:
-    """The whole map."""
-    lines = [*_members(result), *_commons(result), *_discarded(result), *_memory(result)]
+def map_text(result: LinkResult, cross_references: bool = False, discarded: bool = True) -> str:
+    """The whole map. `discarded`: with the input sections that are not in the output."""
+    lines = [*_members(result), *_commons(result)]
+    lines += [*(_discarded(result) if discarded else ()), *_memory(result)]
     if cross_references:
         lines += _cross_references(result)
     return "\n".join(lines) + "\n"
@@ -93,14 +94,17 @@ def _memory(result: LinkResult) -> Iterator[str]:
         "Linker script and memory map",
         "",
     )
-    for name in result.inputs:
+    for name in result.opened or result.inputs:
         yield f"LOAD {name}"
     by_section = _symbols_by_section(result)
+    if result.layout.script_lines:
+        yield from _by_script(result, by_section)
+        yield f"OUTPUT({result.output} elf64-littleriscv)"
+        return
     for output in result.layout.outputs:
-        yield ""
-        load = "" if output.lma in (None, output.addr) else f"load address 0x{output.lma:016x}"
-        yield from _section_line(output.name, output.addr, output.size, load)
-        yield from _contents(result, output, by_section)
+        yield from _header(output)
+        for sid in output.members:
+            yield from _member(result, sid, by_section)
     provided = [s.id for s in result.resolution.symbols if result.program.symbols.sid[s.id] == LINKER]
     if provided:
         yield ""
@@ -108,17 +112,32 @@ def _memory(result: LinkResult) -> Iterator[str]:
         yield _symbol_line(result, number, "PROVIDE ({} = .)")
 
 
-def _contents(result: LinkResult, output: OutputSection, symbols: dict[int, list[int]]) -> Iterator[str]:
-    program, layout = result.program, result.layout
-    for sid in output.members:
-        size = int(program.sections.size[sid])
-        if not size and sid not in symbols:
-            continue
-        yield from _section_line(
-            " " + program.sections.name[sid], int(layout.addr[sid]), size, _owner(result, sid)
-        )
-        for number in symbols.get(sid, ()):
-            yield _symbol_line(result, number, "{}")
+def _header(output: OutputSection) -> Iterator[str]:
+    yield ""
+    load = "" if output.lma in (None, output.addr) else f"load address 0x{output.lma:016x}"
+    yield from _section_line(output.name, output.addr, output.size, load)
+
+
+def _member(result: LinkResult, sid: int, symbols: dict[int, list[int]]) -> Iterator[str]:
+    sections = result.program.sections
+    size = int(sections.size[sid])
+    if not size and sid not in symbols:
+        return
+    address = int(result.layout.addr[sid])
+    yield from _section_line(" " + sections.name[sid], address, size, _owner(result, sid))
+    for number in symbols.get(sid, ()):
+        yield _symbol_line(result, number, "{}")
+
+
+def _by_script(result: LinkResult, symbols: dict[int, list[int]]) -> Iterator[str]:
+    """The statements of the script, with the sections that they place."""
+    for line in result.layout.script_lines:
+        if line.output >= 0:
+            yield from _header(result.layout.outputs[line.output])
+        elif line.member >= 0:
+            yield from _member(result, line.member, symbols)
+        else:
+            yield line.text
 
 
 def _symbol_line(result: LinkResult, number: int, form: str) -> str:

@@ -19,6 +19,7 @@ class CommandLine(Record, frozen=False):
     output: str = "a.out"
     map_file: str = ""
     print_map: bool = False
+    print_map_discarded: bool = True
     cref: bool = False
     trace: bool = False
     version: bool = False

@@ -81,7 +81,7 @@ no-warn-mismatch no-warn-search-mismatch no-whole-program O0 O1 O2 threads no-th
 EL Bgroup Qy accept-unknown-input-arch no-accept-unknown-input-arch ctf-variables no-ctf-variables
 no-keep-memory reduce-memory-overheads stats traditional-format warn-constructors warn-multiple-gp warn-once
 warn-section-align warn-textrel warn-shared-textrel warn-alternate-em strip-discarded no-strip-discarded map-whole-files
-no-map-whole-files print-map-discarded no-print-map-discarded force-exe-suffix embedded-relocs flto
+no-map-whole-files force-exe-suffix embedded-relocs flto
 """
 IGNORED = {**dict.fromkeys(_WITH_VALUE.split(), True), **dict.fromkeys(_ALONE.split(), False)}
 

@@ -250,6 +250,8 @@ LONG: dict[str, tuple[str, Callable[[CommandLine, str], None]]] = {
     "add-needed": _set(copy_needed=True),
     "no-copy-dt-needed-entries": _set(copy_needed=False),
     "no-add-needed": _set(copy_needed=False),
+    "print-map-discarded": _attribute("print_map_discarded"),
+    "no-print-map-discarded": _attribute("print_map_discarded", False),
     "gnu-messages": _attribute("gnu_messages"),
     "enable-new-dtags": _set(new_dtags=True),
     "disable-new-dtags": _set(new_dtags=False),

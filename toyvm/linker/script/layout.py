@@ -23,6 +23,7 @@ from ..link_errors import Diagnostics
 from ..link_options import LinkOptions
 from ..output_names import OutputRegion
 from .flags import ALLOC, CODE, CONTENTS, READONLY
+from .map_lines import map_lines
 from .mapped import header_align, header_flags, section_type
 from .passes import Written, nearby, run_passes
 from .placing import Placed
@@ -85,6 +86,7 @@ class _Layout:
             headers=tuple(self.headers),
             patches=tuple(self._patches(written)),
             symbols=self._symbols(),
+            script_lines=map_lines(sizing, self.index) if sizing.options.wants_map else (),
             memory=tuple(
                 MemoryUse(made.name, made.origin, made.length, (made.current - made.origin) & M64)
                 for _, made in sizing.regions.declared

@@ -218,11 +218,13 @@ def _assign_all(sizing: Sizing, phase: str) -> Written:
                     dot = after.address if after is not None else dot
         elif isinstance(item, Assertion):
             sizing.assert_that(item, ABSOLUTE, dot, None)
+            sizing.shown[id(item)] = 1
         else:
             if item.name == ".":
                 home.prefer_next = True
             home.found_end |= item.name.lstrip("_") == "end"
             dot = sizing.assign(item, ABSOLUTE, dot, None) or 0
+            _show(sizing, item, dot)
             symbol = sizing.symbols.get(item.name)
             if phase == "final" and symbol is not None and symbol.iteration == sizing.iteration:
                 symbol.home = home.of_dot(at) if symbol.on_dot and symbol.value.section is ABSOLUTE else None
@@ -245,8 +247,10 @@ def _assign_in(sizing: Sizing, placed: Placed, dot: int, written: Written) -> No
                 dot = sizing.assign(item, section, dot, placed) or 0
             else:
                 sizing.assign(item, section, dot, placed)
+            _show(sizing, item, dot)
         elif isinstance(item, Assertion):
             sizing.assert_that(item, section, dot, placed)
+            sizing.shown[id(item)] = 1
         elif isinstance(item, Data):
             value = sizing.value_of(item.value, dot, placed)
             if sizing.phase == "final":
@@ -254,12 +258,25 @@ def _assign_in(sizing: Sizing, placed: Placed, dot: int, written: Written) -> No
                     sizing.fail(item.place, "invalid data statement")
                 else:
                     number = value.address & ((1 << 8 * item.size) - 1)
+                    sizing.written_at[id(item)] = dot, number
                     written.append((placed, dot - vma, number.to_bytes(item.size, "little")))
             dot += item.size
         elif isinstance(item, Text):
             if sizing.phase == "final":
                 written.append((placed, dot - vma, item.data))
             dot += len(item.data)
+
+
+def _show(sizing: Sizing, item: Assignment, dot: int) -> None:
+    """Keep the value of an assignment in the last pass, for the map."""
+    if sizing.phase != "final":
+        return
+    if item.name == ".":
+        sizing.shown[id(item)] = dot
+    elif not item.provide or id(item) in sizing.provided:
+        symbol = sizing.symbols.get(item.name)
+        if symbol is not None:
+            sizing.shown[id(item)] = symbol.value.address
 
 
 class _Home:

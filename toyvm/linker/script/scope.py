@@ -43,6 +43,8 @@ class ScriptScope:
         self.provided: set[int] = set()
         self.size_of, self.align_of = program.sections.size.tolist(), program.sections.align.tolist()
         self.offset_of = [0] * len(self.size_of)
+        self.shown: dict[int, int] = {}  # by the id of an assignment or assertion: its value in the last pass
+        self.written_at: dict[int, tuple[int, int]] = {}  # by the id of BYTE and its like: address and value
         self.dot_after: dict[int, int] = {}  # by the id of an assignment to the location counter in a section
         self.evaluate = Evaluator(self)
         # The scope of the expression at hand.
