@@ -122,6 +122,8 @@ def fits(kind: str, operand: WrittenOperand, state: AssemblyState) -> bool:
         return isinstance(operand.expr, int) or operand.expr in CSRS or state.is_number(operand.expr)
     if kind in ("fence_pred", "fence_succ"):
         return parse_fence_set(str(operand.expr)) is not None
+    if kind == "nzimm" and state.is_number(operand.expr):
+        return state.number(operand.expr) != 0  # 0 is another instruction
     return kind not in _MARKERS and (isinstance(operand.expr, int) or state.is_number(operand.expr))
 
 
@@ -390,8 +392,13 @@ def _emit(state: AssemblyState, row: EncodableRow, operands: Sequence[WrittenOpe
             word |= step.register(operand)
             if kind == "amo_mem":
                 if operand.modifier or operand.expr != 0:
+                    illegal = "illegal operands `{statement}'"
                     raise Problem(
-                        "an atomic instruction takes no offset", _said(operand), expected="(register)"
+                        "an atomic instruction takes no offset",
+                        _said(operand),
+                        expected="(register)",
+                        gnu="bad expression" if operand.modifier else illegal,
+                        also=illegal if operand.modifier else "",
                     )
                 continue
         if operand.modifier or kind in ("branch", "jump"):

@@ -56,7 +56,13 @@ def special_operand(piece: str) -> WrittenOperand | None:
     if "," in text:
         known = {*_WIDTHS, *_GROUPS, *_TAIL, *_MASK}
         wrong = next((word for word in text.split(",") if word not in known), text.split(",")[0])
-        raise Problem(f"the vector type does not fit: '{wrong}'", wrong, expected=SAID["vtype"])
+        raise Problem(
+            f"the vector type does not fit: '{wrong}'",
+            wrong,
+            expected=SAID["vtype"],
+            gnu="instruction {mnemonic} requires absolute expression",
+            also="illegal operands `{statement}'",
+        )
     return None
 
 

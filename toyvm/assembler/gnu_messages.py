@@ -4,7 +4,7 @@
     hello.s:3: Error: unrecognized opcode `frob a0,a1'
 
 A message has the words of GNU as where `Problem.gnu` gives them, else those of this assembler. In these
-words `{statement}` is the statement and `{operands}` its operands, and they may begin with a severity.
+words `{statement}` is the statement, `{mnemonic}` its first word, `{operands}` the rest, and they may begin with a severity.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _SEVERITIES = {"error": "Error", "warning": "Warning"}
 _SPACE = re.compile(r"\s+")
 _AROUND = re.compile(r"\s*([,()+*/|&^-])\s*")
-STATEMENT, OPERANDS = "{statement}", "{operands}"
+STATEMENT, OPERANDS, MNEMONIC = "{statement}", "{operands}", "{mnemonic}"
 _SAID = re.compile(r"(?:Fatal error|Error|Warning): ")
 
 
@@ -37,9 +37,10 @@ def shaped(diagnostic: Diagnostic, problem: Problem, line: str) -> str:
     lines = []
     first = problem.gnu or diagnostic.message.split("\n")[0]
     for text in (first, problem.also) if problem.also else (first,):
-        if STATEMENT in text or OPERANDS in text:
+        if "{" in text:
             whole = scrubbed(line)
-            text = text.replace(STATEMENT, whole).replace(OPERANDS, whole.partition(" ")[2])
+            mnemonic, _, operands = whole.partition(" ")
+            text = text.replace(STATEMENT, whole).replace(OPERANDS, operands).replace(MNEMONIC, mnemonic)
         lines.append(f"{head}: {text}" if _SAID.match(text) else f"{head}: {severity}: {text}")
     for place, note in diagnostic.related:
         shown = "macro invoked from here" if "macro" in note else note

@@ -72,7 +72,7 @@ def _load_constant_lines(rd: str, value: int, xlen: int) -> list[str]:
 # name | operand kinds | lines separated by ";" | when
 _TEXT = """
 nop    |                    | addi zero, zero, 0
-c.nop  | imm                | c.addi zero, {0}
+c.nop  | nzimm              | c.addi zero, {0}
 li     | rd, constant       |
 li     | rd, imm12          | addi {0}, zero, {1}
 mv     | rd, rs1            | addi {0}, {1}, 0
