@@ -94,7 +94,7 @@ def assemble_texts(
             state.report(problem)
         except TooManyErrors:
             pass  # the problem has been recorded
-    head = [header(state.source.first_file)] if options.gnu_messages and state.reports else []
+    head = [header(state.first_said)] if options.gnu_messages and state.reports else []
     if made is None or (state.errors and not (options.always_write or options.listing)):
         raise AssemblyError([*head, *(state.reports if head else (*state.warnings, *state.errors))])
     if state.warnings and options.fatal_warnings:

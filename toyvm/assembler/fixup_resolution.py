@@ -95,6 +95,7 @@ class FixupResolver:
                     f"symbol '{symbol.name}' is defined in terms of itself",
                     symbol.name,
                     gnu=f"symbol definition loop encountered at `{symbol.name}'",
+                    placed=False,
                 )
             self._open.add(symbol)
             try:
@@ -379,7 +380,7 @@ def fix_name(symbol: AsmSymbol) -> str:
 
 def _put_checked(data: bytearray, at: int, size: int, value: int) -> None:
     """Write a number. Raises Problem if it has more than `size` bytes."""
-    limit, shown = 1 << 8 * size, f"{value}" if 0 <= value < 1 << 63 else f"{value & M64:016x}"
+    limit, shown = 1 << 8 * size, f"{value}" if 0 <= value <= 1000 else f"{value & M64:016x}"
     if size < 8 and not -limit < sext(value, 64) < limit:
         raise Problem(
             f"value {value:#x} does not fit {size} byte{'s' * (size > 1)}",

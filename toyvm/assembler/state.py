@@ -165,6 +165,7 @@ class AssemblyState:
         self.seen_stabs = False
         self.errors: list[str] = []
         self._reports = 0
+        self.first_said = ""  # the file of the first message
         self.warnings: list[str] = []
         self.reports: list[str] = []  # both, in their order
         self.printed: list[str] = []
@@ -515,6 +516,7 @@ class AssemblyState:
             raise TooManyErrors
         where = self.where if where is None else where
         span = self.source.span(where, problem.at)
+        self.first_said = self.first_said or span.file
         related = tuple(self.source.callers(where))
         diagnostic = Diagnostic(span, problem.message, severity, problem.expected, problem.hint, related)
         if self.options.gnu_messages:
@@ -536,6 +538,7 @@ class AssemblyState:
     def warn_unplaced(self, message: str, file: str) -> None:
         """Record a warning about a file without a line."""
         said = f"{file}: Warning: {message}" if self.options.gnu_messages else f"{file}: warning: {message}"
+        self.first_said = self.first_said or file
         self.warnings.append(said)
         self.reports.append(said)
 

@@ -227,11 +227,6 @@ class SourceMap:
         self.next += len(lines) + 1
         return base
 
-    @property
-    def first_file(self) -> str:
-        """The file of the first statement; "" if there is none."""
-        return self._stretches[0].file if self._stretches else ""
-
     def place(self, where: int) -> tuple[str, int]:
         """File and line of a statement."""
         stretch, index = self._find(where)

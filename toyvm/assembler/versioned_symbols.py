@@ -117,6 +117,7 @@ def _apply(
                 f"undefined symbol '{symbol.name}' cannot have several versions",
                 name,
                 gnu=f"multiple versions [{names}] for symbol `{symbol.name}'",
+                placed=False,
             )
         symbol.name = f"{versioned.name}@{versioned.version}"
         return

@@ -14,11 +14,11 @@ from toyvm.relocations import MODIFIERS, R
 
 WRITTEN = {
     "rd": "t0", "rs1": "a1", "rs2": "a2", "temp": "t1", "frd": "fa0", "frs1": "fa1", "frs2": "fa2", "frs3": "fa3",
-    "rm": "rne", "imm12": "1", "imm": "1", "nzimm": "1", "imm20": "1", "uimm5": "1", "uimm6": "1", "load_mem": "8(a0)", "store_mem": "8(a0)",
+    "rm": "rne", "imm12": "1", "imm": "1", "imm20": "1", "uimm5": "1", "uimm6": "1", "load_mem": "8(a0)", "store_mem": "8(a0)",
     "amo_mem": "(a0)", "branch": "x", "jump": "x", "csr": "fcsr", "zimm5": "1", "fence_pred": "rw", "fence_succ": "rw",
     "symbol": "x", "constant": "1", "tprel_add": "%tprel_add(x)", "tlsdesc_call": "%tlsdesc_call(x)", "imm6": "1",
     "imm10": "16", "uimm10": "4", "lui6": "1", "sp": "sp", "load_sp": "8(sp)", "store_sp": "8(sp)",
-    "rnum": "3", "bs": "2", "fli": "1.0", "rtz": "rtz", "rs3": "a3",
+    "rnum": "3", "bs": "2", "fli": "1.0", "rtz": "rtz", "rs3": "a3", "nzimm": "1",
 }  # fmt: skip
 NAMES = sorted({modifier for modifier, _ in MODIFIERS if modifier} | {"%nonsense", "%call_plt"})
 

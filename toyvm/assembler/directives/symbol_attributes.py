@@ -229,6 +229,7 @@ def _give(state: AssemblyState, symbol: AsmSymbol, value: int | Linear, expr: Ex
         return
     target = value.add
     if target.common is not None:
+        symbol.value = 0
         raise equated_to_common(symbol.name, target.name)
     if target.chunk is not None:
         symbol.chunk, symbol.frag, symbol.offset = target.chunk, target.frag, target.offset + value.addend
