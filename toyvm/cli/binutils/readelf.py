@@ -7,8 +7,10 @@ import json
 from collections.abc import Iterator
 from functools import partial
 
+from ...base.errors import UsageError
 from ..terminal.pager import add_no_pager
 from .debug_dump_option import add_debug_dump, chosen, spelled_out, warning
+from .demangle_option import DEMANGLE, DEMANGLE_HELP, spelling, without_style
 
 
 def parser() -> argparse.ArgumentParser:
@@ -19,7 +21,7 @@ def parser() -> argparse.ArgumentParser:
         add_help=False,
     )
     p.add_argument("--help", action="help", help="show this help message and exit")
-    p.add_argument("-a", "--all", action="store_true", help="the same as -h -l -S -g -s -r -d -V -I -n -A")
+    p.add_argument("-a", "--all", action="store_true", help="the same as -h -l -S -g -s -r -u -d -V -I -n -A")
     p.add_argument("-h", "--file-header", dest="header", action="store_true", help="show the file header")
     p.add_argument(
         "-l",
@@ -90,6 +92,33 @@ def parser() -> argparse.ArgumentParser:
         metavar="SECTION",
         help="show the strings in a section",
     )
+    p.add_argument(
+        "-R",
+        "--relocated-dump",
+        dest="relocated",
+        action="append",
+        default=[],
+        metavar="SECTION",
+        help="show the bytes of a section with its relocations applied",
+    )
+    p.add_argument(
+        "-z", "--decompress", action="store_true", help="decompress sections before -x and -p show them"
+    )
+    p.add_argument(
+        "-c", "--archive-index", dest="index", action="store_true", help="show the symbol index of archives"
+    )
+    p.add_argument(
+        "-u", "--unwind", action="store_true", help="accepted: RISC-V has no unwind sections but -wf's"
+    )
+    p.add_argument(
+        "-D",
+        "--use-dynamic",
+        dest="use_dynamic",
+        action="store_true",
+        help="for -s and -r: show what the dynamic section leads to",
+    )
+    p.add_argument(*DEMANGLE, action="store_true", help=DEMANGLE_HELP)
+    p.add_argument("-T", "--silent-truncation", action="store_true", help="accepted: names are never cut")
     add_debug_dump(p, "w", "--debug-dump")
     p.add_argument(
         "--json",
@@ -103,9 +132,10 @@ def parser() -> argparse.ArgumentParser:
 
 def main(argv: list[str]) -> int:
     """Show each file. Returns 1 if a file cannot be read or is malformed."""
-    from ...observe.binutils.binaries import Binary, binaries, for_each
+    from ...observe.binutils import readelf_tables
+    from ...observe.binutils.binaries import Binary, binaries, for_each, read
 
-    options = parser().parse_args(spelled_out(argv, "w", "--debug-dump"))
+    options = parser().parse_args(spelled_out(without_style(argv), "w", "--debug-dump"))
     if options.all:
         for name in (
             "header",
@@ -114,6 +144,7 @@ def main(argv: list[str]) -> int:
             "groups",
             "symbols",
             "relocs",
+            "unwind",
             "dynamic",
             "versions",
             "histogram",
@@ -124,6 +155,29 @@ def main(argv: list[str]) -> int:
     if options.headers:
         options.header = options.segments = options.sections = True
     options.debug = chosen(options, options.wide)
+    asked = (
+        "header",
+        "segments",
+        "sections",
+        "details",
+        "groups",
+        "dynamic",
+        "relocs",
+        "symbols",
+        "dynamic_symbols",
+        "versions",
+        "histogram",
+        "notes",
+        "attributes",
+        "hex",
+        "strings",
+        "relocated",
+        "unwind",
+        "debug",
+    )
+    options.shows = any(getattr(options, name) for name in asked) or options.json
+    if not options.shows and not options.index:
+        raise UsageError("nothing to show: give an option such as -h, -l, -S, -s, -r, -d, -w or -a")
     document: list[dict[str, object]] = []
 
     def show(binary: Binary) -> None:
@@ -137,6 +191,11 @@ def main(argv: list[str]) -> int:
             print(line)
 
     def report(path: str) -> None:
+        if options.index:
+            for line in readelf_tables.archive_index(path, read(path)):
+                print(line)
+            if not options.shows:
+                return
         for binary in binaries(path):
             show(binary)
 
@@ -165,19 +224,29 @@ def _lines(binary: object, options: argparse.Namespace) -> Iterator[str]:
     if options.dynamic:
         yield from readelf_headers.dynamic(elf)
     if options.relocs:
-        yield from readelf_tables.relocations(elf)
-    if options.symbols:
-        yield from readelf_tables.symbols(elf)
-    elif options.dynamic_symbols:
-        yield from readelf_tables.symbols(elf, dynamic_only=True)
+        yield from (
+            readelf_tables.dynamic_relocations(elf)
+            if options.use_dynamic
+            else readelf_tables.relocations(elf)
+        )
+    if options.unwind:
+        yield ""
+        yield "The decoding of unwind sections for machine type RISC-V is not currently supported."
+    spell = spelling(options.demangle)
+    if options.symbols and not options.use_dynamic:
+        yield from readelf_tables.symbols(elf, spell=spell)
+    elif options.symbols or options.dynamic_symbols:
+        yield from readelf_tables.symbols(elf, dynamic_only=True, image=options.use_dynamic, spell=spell)
     if options.histogram:
         yield from readelf_versions.histograms(elf)
     if options.versions:
         yield from readelf_versions.versions(elf)
     for which in options.hex:
-        yield from readelf_tables.hex_dump(elf, which)
+        yield from readelf_tables.hex_dump(elf, which, options.decompress)
+    for which in options.relocated:
+        yield from readelf_tables.hex_dump(elf, which, options.decompress, relocated=True)
     for which in options.strings:
-        yield from readelf_tables.string_dump(elf, which)
+        yield from readelf_tables.string_dump(elf, which, options.decompress)
     if options.notes:
         yield from readelf_notes.notes(elf, options.wide)
     if options.debug is not None:

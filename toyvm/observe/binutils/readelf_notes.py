@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from toyvm.elf import constants as c
 from toyvm.elf.elf_file import ElfFile, Note
 
+from .debug_dump.debug_sections import DebugSections
+
 _GNU = {
     1: "NT_GNU_ABI_TAG (ABI version tag)", 2: "NT_GNU_HWCAP (DSO-supplied software HWCAP info)",
     3: "NT_GNU_BUILD_ID (unique build ID bitstring)", 4: "NT_GNU_GOLD_VERSION (gold version)",
@@ -31,7 +33,7 @@ def notes(elf: ElfFile, wide: bool = True) -> Iterator[str]:
     """`-n`: the notes. Unless `wide`, the detail of each stands on a line of its own. Raises ElfError."""
     where = None
     ranges = _Ranges(elf)
-    for note in elf.notes():
+    for note in _relocated(elf).notes():
         if note.where != where:
             where = note.where
             yield ""
@@ -49,6 +51,19 @@ def notes(elf: ElfFile, wide: bool = True) -> Iterator[str]:
             yield line
             if detail:
                 yield detail
+
+
+def _relocated(elf: ElfFile) -> ElfFile:
+    """The file with the relocations of its notes applied, which build notes in an object have."""
+    targets = {s.header.info for s in elf.sections_of_type(c.SHT_RELA)}
+    sections = [s for s in elf.sections_of_type(c.SHT_NOTE) if s.number in targets]
+    if elf.header.type != c.ET_REL or not sections:
+        return elf
+    data, contents = bytearray(elf.data), DebugSections(elf, lambda _: None)
+    for section in sections:
+        found = contents.read(section).data
+        data[section.header.offset : section.header.offset + len(found)] = found
+    return ElfFile.parse(bytes(data), elf.name)
 
 
 def _prefix(note: Note) -> int:
@@ -164,6 +179,10 @@ class _Ranges:
             start = int.from_bytes(note.desc[:size], "little")
             end = int.from_bytes(note.desc[size : 2 * size], "little")
             name, length = self._symbol(start, note.type == _OPEN)
+            if (
+                not name and note.type == _OPEN
+            ):  # some plugins for compilers put a file's symbol behind its start
+                name, length = self._symbol(start + 2, True)
             end = end or (start + length if length else 0)
             self._last[note.type] = start, end
         else:

@@ -2,26 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from toyvm.base.errors import ElfError
 from toyvm.elf import constants as c
 from toyvm.elf.architecture.attributes import TAG_ARCH, TAG_STACK_ALIGN, TAG_UNALIGNED_ACCESS, TAGS, decode
+from toyvm.elf.archive import Archive
+from toyvm.elf.compression import decompressed
 from toyvm.elf.elf_file import ElfFile, ElfSection
 from toyvm.elf.object_file import SymbolTable
+from toyvm.elf.record_arrays import Table, relocations32
+from toyvm.elf.record_arrays import relocations as relocation_array
 from toyvm.elf.symbol_versions import Version, symbol_versions
 from toyvm.relocations import relocation_name
 
 from . import elf_names as names
+from .debug_dump.debug_sections import DebugSections
 
 
-def symbols(elf: ElfFile, *, dynamic_only: bool = False) -> Iterator[str]:
-    """`-s`: the symbol tables. `--dyn-syms` (`dynamic_only`): that of the dynamic linker."""
+def symbols(
+    elf: ElfFile, *, dynamic_only: bool = False, image: bool = False, spell: Callable[[str], str] = str
+) -> Iterator[str]:
+    """`-s`: the symbol tables. `--dyn-syms` (`dynamic_only`): that of the dynamic linker, with -D called that of the `image`."""
+    if image and elf.symbols(".dynsym") is None:
+        yield ""
+        yield "Dynamic symbol information is not available for displaying symbols."
     for section in elf.sections_of_type(c.SHT_DYNSYM, *(() if dynamic_only else (c.SHT_SYMTAB,))):
         table = elf.symbols_of(section)
         plural = "entries" if len(table) != 1 else "entry"
         yield ""
-        yield f"Symbol table '{section.name}' contains {len(table)} {plural}:"
+        title = "Symbol table for image" if image else f"Symbol table '{section.name}'"
+        yield f"{title} contains {len(table)} {plural}:"
         yield "   Num:    Value          Size Type    Bind   Vis      Ndx Name"
         versions = symbol_versions(elf) if section.header.type == c.SHT_DYNSYM else {}
         fields = ("st_value", "st_size", "st_info", "st_other", "st_shndx")
@@ -39,7 +50,7 @@ def symbols(elf: ElfFile, *, dynamic_only: bool = False) -> Iterator[str]:
             where = names.section_index(shndx)
             yield (
                 f"{number:6}: {value:0{elf.digits}x} {size_text} {kind:<7} {binding:<6} {visibility:<7}{variant} {where:>4} "
-                f"{name}{_version(versions.get(number), name)}"
+                f"{spell(name)}{_version(versions.get(number), name)}"
             )
 
 
@@ -59,21 +70,53 @@ def relocations(elf: ElfFile) -> Iterator[str]:
         plural = "entries" if len(array) != 1 else "entry"
         yield ""
         yield f"Relocation section '{section.name}' at offset {section.header.offset:#x} contains {len(array)} {plural}:"
-        yield (
-            " Offset     Info    Type                Sym. Value  Symbol's Name + Addend"
-            if elf.is_class32
-            else "    Offset             Info             Type               Symbol's Value  Symbol's Name + Addend"
+        home = elf.linked(section) if section.header.link else None
+        yield from _relocation_rows(elf, array, home)
+
+
+_DYNAMIC_TABLES = (("RELA", c.DT_RELA, c.DT_RELASZ), ("PLT", c.DT_JMPREL, c.DT_PLTRELSZ))
+
+
+def dynamic_relocations(elf: ElfFile) -> Iterator[str]:
+    """`-r -D`: the relocations that the dynamic section leads to."""
+    home = next(elf.sections_of_type(c.SHT_DYNSYM), None)
+    shown = False
+    for name, where, length in _DYNAMIC_TABLES:
+        address, size = elf.dynamic_value(where), elf.dynamic_value(length)
+        if not address or not size:
+            continue
+        shown = True
+        data = elf.at_address(address, size, f"the relocations of DT_{name}")
+        segment = next(
+            p for p in elf.segments if p.type == c.PT_LOAD and p.vaddr <= address < p.vaddr + p.filesz
         )
-        table = elf.symbols_of(elf.linked(section)) if section.header.link else None
-        dynamic = table is not None and elf.linked(section).header.type == c.SHT_DYNSYM
-        versions = symbol_versions(elf) if dynamic else {}
-        for offset, kind, symbol, addend in array.tolist():
-            version = versions[symbol].text if symbol in versions else ""
-            target = _target(elf, table, symbol, version, addend)
-            if elf.is_class32:
-                yield f"{offset:08x}  {symbol << 8 | kind:08x} {relocation_name(kind):<17} {target}"
-            else:
-                yield f"{offset:016x}  {symbol << 32 | kind:016x} {relocation_name(kind):<22} {target}"
+        yield ""
+        yield f"'{name}' relocation section at offset {address - segment.vaddr + segment.offset:#x} contains {size} bytes:"
+        read = relocations32 if elf.is_class32 else relocation_array
+        yield from _relocation_rows(elf, read(data, f"{elf.name}: DT_{name}"), home)
+    if not shown:
+        yield ""
+        yield "There are no dynamic relocations in this file."
+
+
+def _relocation_rows(elf: ElfFile, array: Table, home: ElfSection | None) -> Iterator[str]:
+    """A table of relocations whose symbols are in section `home`."""
+    yield (
+        " Offset     Info    Type                Sym. Value  Symbol's Name + Addend"
+        if elf.is_class32
+        else "    Offset             Info             Type               Symbol's Value  Symbol's Name + Addend"
+    )
+    table = elf.symbols_of(home) if home else None
+    versions = symbol_versions(elf) if home and home.header.type == c.SHT_DYNSYM else {}
+    for offset, kind, symbol, addend in array.tolist():
+        if table is not None and symbol >= len(table):
+            raise ElfError(f"{elf.name}: a relocation names symbol {symbol} of {len(table)}")
+        version = versions[symbol].text if symbol in versions else ""
+        target = _target(elf, table, symbol, version, addend)
+        if elf.is_class32:
+            yield f"{offset:08x}  {symbol << 8 | kind:08x} {relocation_name(kind):<17} {target}"
+        else:
+            yield f"{offset:016x}  {symbol << 32 | kind:016x} {relocation_name(kind):<22} {target}"
 
 
 def _target(elf: ElfFile, table: SymbolTable | None, symbol: int, version: str, addend: int) -> str:
@@ -120,16 +163,26 @@ def find_section(elf: ElfFile, which: str) -> ElfSection:
     return section
 
 
-def hex_dump(elf: ElfFile, which: str) -> Iterator[str]:
-    """`-x SECTION`: the bytes of a section."""
-    section = find_section(elf, which)
+def _dumped(elf: ElfFile, section: ElfSection, decompress: bool, relocated: bool = False) -> bytes:
+    """The bytes that a dump shows. Raises ElfError."""
+    compressed = section.header.flags & c.SHF_COMPRESSED
+    if relocated and (decompress or not compressed):
+        return DebugSections(elf, lambda _: None).read(section).data
     data = elf.contents(section)
-    yield ""
+    return decompressed(data, f"{elf.name}: section {section.name}")[0] if decompress and compressed else data
+
+
+def hex_dump(elf: ElfFile, which: str, decompress: bool = False, relocated: bool = False) -> Iterator[str]:
+    """`-x SECTION`: the bytes of a section; `-R SECTION` (`relocated`): with its relocations applied."""
+    section = find_section(elf, which)
+    data = _dumped(elf, section, decompress, relocated)
+    if data or not relocated:
+        yield ""
     if not data:
         yield f"Section '{section.name}' has no data to dump."
         return
     yield f"Hex dump of section '{section.name}':"
-    if any(s.header.info == section.number for s in elf.sections_of_type(c.SHT_RELA)):
+    if not relocated and any(s.header.info == section.number for s in elf.sections_of_type(c.SHT_RELA)):
         yield " NOTE: This section has relocations against it, but these have NOT been applied to this dump."
     for at in range(0, len(data), 16):
         chunk = data[at : at + 16]
@@ -143,10 +196,10 @@ def printable(data: bytes) -> str:
     return "".join(chr(byte) if 32 <= byte < 127 else "." for byte in data)
 
 
-def string_dump(elf: ElfFile, which: str) -> Iterator[str]:
+def string_dump(elf: ElfFile, which: str, decompress: bool = False) -> Iterator[str]:
     """`-p SECTION`: the strings in a section."""
     section = find_section(elf, which)
-    data = elf.contents(section)
+    data = _dumped(elf, section, decompress)
     yield ""
     yield f"String dump of section '{section.name}':"
     at = 0
@@ -164,3 +217,21 @@ def _visible(byte: int) -> str:
     if byte < 32:
         return f"^{chr(byte ^ 64)}"
     return chr(byte) if byte < 127 else f"<{byte:x}>"
+
+
+def archive_index(path: str, data: bytes) -> Iterator[str]:
+    """`-c`: the symbols of an archive's index, by member. Nothing for another file. Raises ElfError."""
+    if not Archive.is_archive(data):
+        return
+    archive = Archive.parse(data, path)
+    if not archive.index:
+        raise ElfError(f"{path} has no archive index")
+    texts = sum(len(name.encode("utf-8", "surrogateescape")) + 1 for name in archive.index)
+    yield f"Index of archive {path}: ({len(archive.index)} entries, {texts + texts % 2:#x} bytes in the symbol table)"
+    members: dict[int, list[str]] = {}
+    for name, number in archive.index.items():
+        members.setdefault(number, []).append(name)
+    for number, found in members.items():
+        member = archive.members[number]
+        yield f"Contents of binary {path}({member.name}) at offset {member.offset:#x}"
+        yield from (f"\t{name}" for name in found)
