@@ -43,10 +43,11 @@ bench: $(STAMP)           ## whole-process CPU times against the oracles
 	$(BIN)/python -m tests.bench
 
 SECONDS := 600
+INPUTS := 0
 TARGETS :=
 
-fuzz: $(STAMP)            ## random inputs for every reader: `make fuzz SECONDS=60 TARGETS="assembly archive"`
-	$(BIN)/python -m tests.fuzz.guided --seconds $(SECONDS) --json build/fuzz/summary.json $(TARGETS)
+fuzz: $(STAMP)            ## random inputs for every reader: `make fuzz SECONDS=60 TARGETS="assembly archive"`, or INPUTS=50000
+	$(BIN)/python -m tests.fuzz.guided --seconds $(SECONDS) --inputs $(INPUTS) --json build/fuzz/summary.json $(TARGETS)
 
 oracles: $(STAMP)         ## GNU's own tests of its assembler and linker, with ours (needs dejagnu)
 	$(BIN)/python -m tests.suites.binutils

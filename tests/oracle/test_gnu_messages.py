@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -121,3 +122,56 @@ def test_what_gas_takes_gives_the_same_object(text: str, tmp_path: Path) -> None
             ]
         )
     assert shown[1] == shown[0]
+
+
+def test_build_notes_are_those_of_gas(tmp_path: Path) -> None:
+    require_oracle(GNU_AS)
+    text = ' nop\n call f\n .section .text.a,"ax"\n nop\n .section .text.c,"axG",@progbits,g,comdat\n nop\n'
+    (tmp_path / "a.s").write_text(text.partition(" .section .text.c")[0])
+    option = "--generate-missing-build-notes=yes"
+    for march in ("rv64gc", "rv32gc"):
+        for name, command in (
+            ("g.o", [GNU_AS, "-misa-spec=20191213"]),
+            ("t.o", [sys.executable, "-m", "toyvm", "as"]),
+        ):
+            subprocess.run(
+                [
+                    *command,
+                    f"-march={march}",
+                    f"-mabi={'lp64d' if march[2] == '6' else 'ilp32d'}",
+                    option,
+                    "a.s",
+                    "-o",
+                    name,
+                ],
+                cwd=tmp_path,
+                check=True,
+            )
+        assert (tmp_path / "t.o").read_bytes() == (tmp_path / "g.o").read_bytes()
+
+
+def test_listing_with_the_command(tmp_path: Path) -> None:
+    """-ag shows version, options and files; a listing comes in spite of errors."""
+    (tmp_path / "a.s").write_text(" nop\n frob\n")
+    command = [sys.executable, "-m", "toyvm", "as", "--gnu-messages", "-aglnc", "a.s", "-o", "a.o"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 1 and "unrecognized opcode `frob'" in done.stderr
+    assert " options passed\t: --gnu-messages -aglnc -o" in done.stdout and "\t frob" in done.stdout
+    assert not (tmp_path / "a.o").exists()
+
+
+def test_multibyte_warnings(tmp_path: Path) -> None:
+    require_oracle(GNU_AS)
+    (tmp_path / "a.s").write_text(".globl h\u00e9\nh\u00e9: .word 1\n# \u00e9\u00e9\u00e9\u00e9\n")
+    for how in ("allow", "warn", "warn-sym-only"):
+        said = []
+        for command in ([GNU_AS], [sys.executable, "-m", "toyvm", "as", "--gnu-messages"]):
+            done = subprocess.run(
+                [*command, f"--multibyte-handling={how}", "a.s"],
+                cwd=tmp_path,
+                capture_output=True,
+                text=True,
+                check=True,
+            )
+            said.append(done.stderr.count("Warning: multibyte" if how == "warn" else "contains multibyte"))
+        assert said[0] == said[1]

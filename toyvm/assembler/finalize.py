@@ -8,6 +8,7 @@ that no directive names come last.
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable
 
 from toyvm.base.record import Record
@@ -24,6 +25,7 @@ from ..elf.constants import (
     SHF_EXECINSTR,
     SHF_MERGE,
     SHF_STRINGS,
+    SHT_NOTE,
     SHT_PROGBITS,
     SHT_RISCV_ATTRIBUTES,
     STB_LOCAL,
@@ -109,6 +111,8 @@ def finish(state: AssemblyState, name: str) -> AssembledFile | None:
         _set_attributes(state)
         last = AsmSection(".riscv.attributes", SHT_RISCV_ATTRIBUTES)
         output.add(last, attributes.encode(state.attributes), [])
+    if state.options.build_notes and state.find_section(SectionKey(_BUILD_NOTES)) is None:
+        _add_build_notes(state, output)
     return output.finish(name, _e_flags(state))
 
 
@@ -135,6 +139,28 @@ def _check_links(state: AssemblyState) -> None:
             ),
             0,
         )
+
+
+_BUILD_NOTES = ".gnu.build.attributes"
+_NT_OPEN = 0x100  # NT_GNU_BUILD_ATTRIBUTE_OPEN: the note is of a range of addresses
+_NOTE_NAME = b"GA$\x013a1\0"  # version 3, written by an assembler
+
+
+def _add_build_notes(state: AssemblyState, output: ObjectOutput) -> None:
+    """Add a note with start and end of each section of code (gas: maybe_generate_build_notes)."""
+    word = state.xlen // 8
+    notes = AsmSection(_BUILD_NOTES, SHT_NOTE)
+    notes.align = 4
+    data, relocs = bytearray(), []
+    for section in state.sections:
+        if not section.is_code or section.comdat or section.name.startswith(".gnu.linkonce"):
+            continue
+        data += struct.pack("<III", len(_NOTE_NAME), 2 * word, _NT_OPEN) + _NOTE_NAME
+        for address in (0, section.size):
+            type = R.ABS64 if word == 8 else R.ABS32
+            relocs.append(PendingReloc(len(data), type, section.symbol, address, False))
+            data += bytes(word)
+    output.add(notes, bytes(data), relocs)
 
 
 def _set_attributes(state: AssemblyState) -> None:

@@ -17,7 +17,7 @@ from tests.support.scripts_to_compare import OBJECTS
 from tests.support.small_links import obj
 from toyvm.assembler.assemble import assemble_texts
 from toyvm.assembler.directives.control_flow import FLOW
-from toyvm.assembler.listing import listing
+from toyvm.assembler.listing import Command, listing
 from toyvm.assembler.state import AssemblerOptions
 from toyvm.assembler.statement_loop import DIRECTIVES
 from toyvm.base.errors import AssemblyError, DiagnosticsError, LinkError, NotFoundError, ToyvmError
@@ -53,7 +53,15 @@ def assembly(data: bytes) -> None:
         always_write=not bits & 0x180,
         stt_common=not bits & 0xE00,
         fatal_warnings=not bits & 0x7000,
-        march=("rv64gc", "rv64i", "rv64gcv_zba_zbb_zcb", "rv64imafd")[bits >> 16 & 3],
+        march=("rv64gc", "rv64i", "rv64gcv_zba_zbb_zcb", "rv32imafdc")[bits >> 16 & 3],
+        gnu_messages=bool(bits & 1 << 18),
+        dwarf_level=(0, 0, 2, 3, 4, 5, 5, 0)[bits >> 19 & 7],
+        cie_version=(1, 3, 3, 4)[bits >> 22 & 3],
+        csr_check=not bits >> 24 & 3,
+        multibyte=("allow", "warn", "warn-sym-only", "allow")[bits >> 26 & 3],
+        stack_note=(None, True, False, None)[bits >> 28 & 3],
+        arch_attribute=bool(bits & 1 << 30),
+        defsyms=(("x", 3),) if bits >> 31 else (),
     )
     try:
         made = assemble_texts([(data.decode("utf-8", "surrogateescape"), "fuzz.s")], "fuzz.o", options)
@@ -61,7 +69,7 @@ def assembly(data: bytes) -> None:
         assert error.messages
         return
     if options.listing:
-        listing(made, "cdghlmns")
+        listing(made, "cdghlmns", Command("v", ("-a",), ("fuzz.s",), "fuzz.o"))
     again = read_object(made.output.file(), "fuzz.o")
     assert [section.name for section in again.sections] == [section.name for section in made.object.sections]
 
@@ -83,6 +91,16 @@ _SNIPPETS = (
     ".insn r 0x33, 0, 0, a0, a1, a2\n.insn 0x13\n.reloc ., R_RISCV_NONE, f\nf: fadd.d fa0, fa1, fa2, rtz\n amoadd.w.aq a0, a1, (a2)\n",
     "csrrw a0, mstatus, a1\n fence rw, w\n li a0, 0x123456789abcdef\n beqz a0, f\n j f\nf: tail f\n c.nop\n vsetvli t0, a0, e8, m1\n",
     '.error "no"\n.warning "w"\n.print "p"\n.title "t"\n.psize 10, 20\n.eject\n.list\n.nolist\n.end\n',
+    '.file 1 "d/a.c"\n.loc 1 3 4 view .V0\nnop\n.loc 1 4 view 0\n.loc 1 5 view -0\ncall f\n.loc 1 6 view .V1\n.uleb128 .V1\n'
+    '.loc_mark_labels 1\nl: nop\n.file 0 "/r" "m.c" md5 0x95828e8bc4f7404dbf7526fb7bd0f192\n.loc 0 1 discriminator 3 isa 2\nnop\n',
+    '# 10 "a.S" 1\n"q \\x41": .word "q \\x41" - .\n# 0 "" 2\n.fill (e-b), 3, 0x102\nb: .byte 1\ne:\n.equiv t, 2*o\n.equ o, 1\n'
+    '.if t > o\n.endif\n.equ o, 300\n.byte o, late\n.equ late, 7\n.equiv y, u\n.if y + 1 <> u\n.endif\n',
+    '.section .o,"awo",%progbits,f\n.section .n,"a0x100000x",@0x6,unique,3\n.section .gnu.lto_a,"e"\n.attach_to_group g\n'
+    'f: .long .sizeof.(.text)\n'
+    '.option norelax\n.byte 1\n.align 3\nnop\n.symver f,f@@V,remove\n.symver f,f@W\n.type f,%object\n.type f,%function\n',
+    '.insn r 0x33, 0, 0, a0, a1, a2\n.insn i 0x13, 0, a0, a1, 1\n.insn ci 1, 0, a0, 1\n.insn 6, 0x1f\n.dcb.d 2, 1e9\n'
+    '.ds.x 3\n.nops 12\n.nop 3\n'
+    '.struct 4\ns: .skip 8\n.text\n.variant_cc f\n.weakref w, f\ncall w\nf: .gnu_attribute 4, 1\n.octa -1\n.dtprelword f\n',
     '.include "x"\n.incbin "y", 1, 2\n.purgem m\n.exitm\n.ifdef x\n.elseif 1\n.ifb \n.endif\n.endif\n.pushsection .x\n.popsection\n',
 )  # fmt: skip
 
