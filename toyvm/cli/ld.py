@@ -229,7 +229,6 @@ def _join(state: CommandLine, options: LinkOptions) -> int:
         "-y": options.trace_symbols,
         "--section-start": options.section_starts,
         "--version-script": options.version_script,
-        "-T": options.scripts,
         "--oformat": options.output_format,
     }
     for name in (name for name, given in whole.items() if given):

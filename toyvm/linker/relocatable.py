@@ -7,12 +7,14 @@ follow their sections. Nothing is resolved for good: undefined and common symbol
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from toyvm.base.record import Record, replace
 from toyvm.elf.constants import (
     EF_RISCV_RVC,
+    SHF_ALLOC,
     SHF_EXECINSTR,
     SHF_GROUP,
     SHF_INFO_LINK,
@@ -21,6 +23,7 @@ from toyvm.elf.constants import (
     SHN_COMMON,
     SHN_UNDEF,
     SHT_NOBITS,
+    SHT_NOTE,
     SHT_RISCV_ATTRIBUTES,
     ST_BIND_SHIFT,
     ST_VISIBILITY_MASK,
@@ -32,7 +35,9 @@ from toyvm.elf.constants import (
     STT_NOTYPE,
     STT_OBJECT,
     STT_SECTION,
+    STV_HIDDEN,
 )
+from toyvm.elf.elf_file import ElfFile
 from toyvm.elf.object_file import NULL_SECTION, ObjectFile, Section, SectionGroup, SymbolTable
 from toyvm.elf.object_writer import write_object
 from toyvm.elf.record_arrays import RELA, SYM, Table
@@ -43,13 +48,20 @@ from ..base.bits import align_up, u64
 from ..base.errors import LinkError
 from .defsyms import defsym_value
 from .garbage_collection import collect
+from .image_layout import ImageLayout
+from .image_layout import OutputSection as ImageSection
 from .inputs.abi_attributes import check_width, merge_attributes, merge_flags
 from .inputs.columns import UNDEFINED, Column, ProgramColumns, flatten, without_debug
 from .inputs.files import open_inputs
 from .inputs.symbol_resolution import DefinitionKind, GlobalSymbol, resolve
 from .link_errors import Diagnostics
 from .link_options import Input, LinkOptions
+from .provided_symbols import provide
 from .synthetic.eh_frame import drop_dead_frames
+from .synthetic.synthesis import BUILD_ID, build_id_note, with_digest
+
+if TYPE_CHECKING:
+    from .script.scripted import Scripted
 
 _APART = SHF_GROUP | SHF_LINK_ORDER | SHF_INFO_LINK  # sections that refer to sections are not joined
 _NOP, _C_NOP = (0x13).to_bytes(4, "little"), (1).to_bytes(2, "little")
@@ -67,6 +79,9 @@ class Relocatable(Record, eq=False):
 def link_relocatable(inputs: Sequence[Input], options: LinkOptions) -> Relocatable:
     """Join `inputs` (in command-line order). Raises LinkError with all errors."""
     errors = Diagnostics()
+    scripted = None
+    if options.scripts:
+        inputs, options, scripted = _by_script(inputs, options, errors)
     opened = open_inputs(inputs, options, errors)
     for each in opened:
         if each.library is not None:
@@ -86,9 +101,50 @@ def link_relocatable(inputs: Sequence[Input], options: LinkOptions) -> Relocatab
         errors.checkpoint()
         program = collect(program, options, np.zeros(len(resolution.symbols), dtype=bool), errors)
     program = drop_dead_frames(program)
-    joined = _Joiner(program, options).join(e_flags, attributes)
+    layout = None
+    if scripted:
+        program, layout = _laid_out(program, scripted, errors)
+    joined = _Joiner(program, options, layout).join(e_flags, attributes)
+    errors.checkpoint()
     names = tuple(loaded.object.name for loaded in resolution.files)
-    return Relocatable(joined, write_object(joined), tuple(errors.warnings), names)
+    image = write_object(joined)
+    if options.build_id != "none":
+        image = _with_build_id(image, options)
+    return Relocatable(joined, image, tuple(errors.warnings), names)
+
+
+def _by_script(
+    inputs: Sequence[Input], options: LinkOptions, errors: Diagnostics
+) -> tuple[Sequence[Input], LinkOptions, Scripted]:
+    """The inputs and options with what the scripts of -T say, and the scripts."""
+    from .script.commands import request, without_headers
+    from .script.scripted import Scripted
+
+    found = request(inputs, options)
+    assert found is not None
+    # An object has no segments, and its sections may lie at one address.
+    changed = replace(found.options, entry=options.entry, check_sections=False, paged=False)
+    script = without_headers(found.script)
+    return found.inputs, changed, Scripted(script, changed, errors)
+
+
+def _laid_out(
+    program: ProgramColumns, scripted: Scripted, errors: Diagnostics
+) -> tuple[ProgramColumns, ImageLayout]:
+    """(the program without what the script discards, where the script puts the rest). Members of groups stay apart."""
+    program, _ = scripted.without_discarded(provide(program, scripted.options, scripted.names()))
+    apart = (program.sections.flags & _APART) != 0
+    rest = replace(program, sections=replace(program.sections, live=program.sections.live & ~apart))
+    layout = scripted.lay_out(rest, scripted.plan(rest, errors), errors)
+    errors.checkpoint()
+    return program, layout
+
+
+def _with_build_id(image: bytes, options: LinkOptions) -> bytes:
+    """The object with the SHA-1 of itself in its note, or with the identifier that was given."""
+    section = ElfFile.parse(image, options.output).section(BUILD_ID)
+    assert section is not None
+    return with_digest(image, section.header.offset, options)
 
 
 class _Joined:
@@ -100,6 +156,7 @@ class _Joined:
         self.parts: list[bytes] = []
         self.size, self.align = 0, 1
         self.aligns: list[tuple[int, int]] = []  # (offset, room) of each R_RISCV_ALIGN between members
+        self.shape: ImageSection | None = None  # name, type and flags, if a script gives them
         self.shrinks = False  # whether a later link may shorten the code of a member
 
     def add(self, sid: int, data: bytes | None, size: int, align: int, unit: int | None) -> int:
@@ -121,12 +178,13 @@ class _Joined:
 
 
 class _Joiner:
-    def __init__(self, program: ProgramColumns, options: LinkOptions):
-        self.program, self.options = program, options
+    def __init__(self, program: ProgramColumns, options: LinkOptions, layout: ImageLayout | None):
+        self.program, self.options, self.layout = program, options, layout
         count = len(program.sections)
         self.output = np.zeros(count, dtype=np.int64)  # number of the output section of each section, or 0
         self.offset = np.zeros(count, dtype=np.int64)
         self.joined: list[_Joined] = []
+        self.placed: dict[int, int] = {}  # index in the script's layout -> number of the output section
         self.names: list[str] = [""]
         self.rows: list[tuple[int, int, int, int, int, int]] = [(0, 0, 0, 0, 0, 0)]
 
@@ -139,8 +197,12 @@ class _Joiner:
         for symbol in self.program.resolution.symbols:
             if symbol.object_reference and not self._is_gone(symbol):
                 number[symbol.id] = self._global(symbol)
+        self._assigned(number)
         self._defsyms(number)
         sections = [NULL_SECTION, *self._sections(number)]
+        if self.options.build_id != "none":
+            note = build_id_note(self.options.build_id)
+            sections.append(Section(BUILD_ID, SHT_NOTE, SHF_ALLOC, 4, data=note))
         if attributes:
             sections.append(Section(".riscv.attributes", SHT_RISCV_ATTRIBUTES, data=attributes))
         table = SymbolTable(self.names, np.array(self.rows, dtype=SYM), first_global)
@@ -169,7 +231,9 @@ class _Joiner:
         units = np.where(flags & EF_RISCV_RVC, 2, 4).tolist()
         shrinks = set(program.relocs.sid[np.isin(program.relocs.type, (R.RELAX, R.ALIGN))].tolist())
         by_key: dict[tuple[object, ...], _Joined] = {}
-        for sid in np.flatnonzero(sections.live).tolist():
+        if self.layout is not None:
+            self._place_by_script(self.layout)
+        for sid in np.flatnonzero(sections.live & (self.output == 0)).tolist():
             flag, kind = int(sections.flags[sid]), int(sections.type[sid])
             apart = sid if flag & _APART else -1
             key = (sections.name[sid], kind, flag, int(sections.entsize[sid]), apart)
@@ -198,6 +262,48 @@ class _Joiner:
             for file, group in groups
         ]
 
+    def _place_by_script(self, layout: ImageLayout) -> None:
+        """Make the sections of the script, with the bytes that it writes."""
+        sections = self.program.sections
+        for index, out in enumerate(layout.outputs):
+            if not out.kept:
+                continue
+            joined = _Joined(len(self.joined) + 1, None)
+            joined.shape = out
+            joined.members, joined.size, joined.align = list(out.members), out.size, out.align
+            self.joined.append(joined)
+            self.placed[index] = joined.number
+            if out.type != SHT_NOBITS:
+                data = bytearray(out.size)
+                for patch in layout.patches:
+                    start = patch.offset - out.offset
+                    if 0 <= start < out.size:
+                        repeated = patch.pattern * (patch.length // len(patch.pattern) + 1)
+                        data[start : start + patch.length] = repeated[: patch.length]
+                for sid in out.members:
+                    start = int(layout.addr[sid]) - out.addr
+                    data[start : start + int(sections.size[sid])] = sections.data[sid]
+                joined.parts = [bytes(data)]
+            members = list(out.members)
+            self.output[members] = joined.number
+            self.offset[members] = layout.addr[members] - out.addr
+
+    def _assigned(self, number: Column) -> None:
+        """The symbols that the script defines."""
+        layout, table = self.layout, self.program.resolution.table
+        for name, placed in layout.symbols.items() if layout is not None else ():
+            assert layout is not None
+            section = self.placed.get(placed.output, 0)
+            value = placed.value - (layout.outputs[placed.output].addr if section else 0)
+            other = STV_HIDDEN if placed.hidden else 0
+            row = (0, st_info(STB_GLOBAL, STT_NOTYPE), other, section or SHN_ABS, u64(value), 0)
+            symbol = table.get(name)
+            if symbol is not None and number[symbol.id]:
+                self.rows[number[symbol.id]] = row
+            else:
+                self.names.append(name)
+                self.rows.append(row)
+
     def _sign(self, group: tuple[int, SectionGroup], number: Column) -> SectionGroup:
         """The group with the number of its signature in the output."""
         file, found = group
@@ -223,10 +329,14 @@ class _Joiner:
         for column in ("r_type", "r_sym", "r_addend"):  # R_RISCV_NONE of no symbol
             table[column][gone] = 0
         owner = self.output[sid]
-        order = np.lexsort((np.arange(len(rows)), owner))
+        offsets = table["r_offset"] if self.layout is not None else np.arange(len(rows))
+        order = np.lexsort((np.arange(len(rows)), offsets, owner))
         starts = np.searchsorted(owner[order], np.arange(1, len(self.joined) + 2))
         made = []
         for joined, first, last in zip(self.joined, starts[:-1], starts[1:], strict=True):
+            if joined.shape is not None:
+                made.append(_of_script(joined, joined.shape, table[order[first:last]]))
+                continue
             sid0 = joined.members[0]
             link = int(sections.link[sid0])
             made.append(
@@ -340,6 +450,14 @@ class _Joiner:
             else:
                 shndx = SHN_ABS
         return self._symbol(name, binding, kind, other | symbol.visibility, shndx, value, size)
+
+
+def _of_script(joined: _Joined, shape: ImageSection, relocs: Table) -> Section:
+    """An output section that a script describes."""
+    return Section(
+        shape.name, shape.type, u64(shape.flags), joined.align, shape.entsize, b"".join(joined.parts), joined.size,
+        relocs=relocs,
+    )  # fmt: skip
 
 
 def _with_aligns(rows: Table, aligns: list[tuple[int, int]]) -> Table:

@@ -75,6 +75,12 @@ def _order(script: Script, ordering: Sequence[SectionsStatement]) -> None:
         script.statements[at] = replace(found, body=(*wanted.body, *found.body))
 
 
+def without_headers(script: Script) -> Script:
+    """The script without PHDRS, for an output that has no segments."""
+    statements = [replace(s, headers=()) if isinstance(s, OutputSection) else s for s in script.statements]
+    return replace(script, headers=[], has_headers=False, statements=statements)
+
+
 def read_implicit(name: str, data: bytes, options: LinkOptions) -> Script:
     """A script among the inputs."""
     return _read(name, data, options)

@@ -36,6 +36,7 @@ from .eh_frame import eh_frame_sections, search_table, search_table_size
 from .got_plt import PLT_ENTRY, GotPltTables, entry_bytes, plt_bytes
 from .relative_table import split
 
+BUILD_ID = ".note.gnu.build-id"
 _SHA1_SIZE = 20
 _NOTE_OWNER = b"GNU"
 _PACKAGE_OWNER, _PACKAGE_TYPE = b"FDO", 0xCAFE1A7E  # systemd, "Package Metadata for Executable Files"
@@ -75,8 +76,8 @@ def make_sections(
             NewSection(".riscv.attributes", SHT_RISCV_ATTRIBUTES, 0, 1, len(attributes), 0, attributes)
         )
     if options.build_id != "none":
-        note = _build_id_note(options.build_id)
-        made.append(NewSection(".note.gnu.build-id", SHT_NOTE, SHF_ALLOC, 4, len(note), 0, note))
+        note = build_id_note(options.build_id)
+        made.append(NewSection(BUILD_ID, SHT_NOTE, SHF_ALLOC, 4, len(note), 0, note))
     if options.package_metadata:
         text = options.package_metadata.encode() + b"\0"
         note = pack_note(_PACKAGE_OWNER, _PACKAGE_TYPE, text.ljust(align_up(len(text), 4), b"\0"))
@@ -225,7 +226,7 @@ def write_search_table(image: bytearray, layout: ImageLayout, made: LinkerSectio
     image[header.offset : header.offset + len(table)] = table
 
 
-def _build_id_note(kind: str) -> bytes:
+def build_id_note(kind: str) -> bytes:
     """The note, with the identifier still zero when it is to be computed."""
     identifier = bytes.fromhex(kind[2:]) if kind.startswith("0x") else bytes(_SHA1_SIZE)
     return pack_note(_NOTE_OWNER, NT_GNU_BUILD_ID, identifier)
@@ -235,5 +236,12 @@ def write_build_id(image: bytes, layout: ImageLayout, options: LinkOptions) -> b
     """Put the SHA-1 of the finished file (with zeros in its place) into the note."""
     if options.build_id == "none" or options.build_id.startswith("0x"):
         return image
-    at = layout.by_name[".note.gnu.build-id"].offset + NHDR_SIZE + len(_NOTE_OWNER) + 1
+    return with_digest(image, layout.by_name[BUILD_ID].offset, options)
+
+
+def with_digest(image: bytes, note: int, options: LinkOptions) -> bytes:
+    """The file with the SHA-1 of itself in the note at offset `note`, unless the identifier was given."""
+    if options.build_id.startswith("0x"):
+        return image
+    at = note + NHDR_SIZE + len(_NOTE_OWNER) + 1
     return image[:at] + hashlib.sha1(image).digest() + image[at + _SHA1_SIZE :]
