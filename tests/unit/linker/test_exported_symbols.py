@@ -11,6 +11,14 @@ from toyvm.linker.relocatable import link_relocatable
 FUNCTION = ".globl f, bar\n.type f,@function\n.type bar,@function\nf: ret\nbar: ret\n"
 
 
+def test_what_is_undefined_has_no_size() -> None:
+    library = shared("libx.so", ".data\n.globl d\n.type d,@object\nd: .word 1\n.size d,4\n")
+    elf = elf_of(link_all(Input(object=obj(".data\n.dword d\n", pic=True)), library, kind="shared"))
+    for name in (".dynsym", ".symtab"):
+        table = elf.symbols(name)
+        assert table is not None and table.array["st_size"][table.names.index("d")] == 0
+
+
 def dynamic(result: LinkResult) -> dict[str, tuple[int, int]]:
     """The dynamic symbols of the output: name -> (section, visibility)."""
     table = elf_of(result).symbols(".dynsym")

@@ -175,6 +175,10 @@ def test_addends_of_low_parts() -> None:
 def test_shape_of_gnu_messages() -> None:
     script = "x.t:3:5: error: {}\n    .text : {{ }}\n    ^^^^^\n  expected nothing"
     assert shaped(script.format("syntax error")) == "x.t:3: syntax error"
+    assert (
+        shaped(script.format("alias for default memory region"))
+        == "x.t:3: error: alias for default memory region"
+    )
     assert shaped(script.format("region `r' overflowed by 1 byte")) == "region `r' overflowed by 1 byte"
     assert (
         shaped("a.o: in function `f':\na.o:(.text+0x2): what")

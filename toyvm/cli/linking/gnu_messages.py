@@ -6,6 +6,7 @@ import re
 
 _PLACE = re.compile(r"(?P<line>.*:\d+):\d+: (?:error: )?(?P<text>.*)")
 _PLACELESS = re.compile(r"region `")  # what GNU ld says without a place
+_WITH_ERROR = re.compile(r"alias|memory region")  # what it calls an error in words
 
 
 def shaped(message: str) -> str:
@@ -16,5 +17,6 @@ def shaped(message: str) -> str:
         return message
     kept = [line for line in rest.split("\n") if line and not line.startswith("  ")]
     text = found["text"]
-    head = text if _PLACELESS.match(text) else f"{found['line']}: {text}"
+    mark = "error: " if _WITH_ERROR.search(text) else ""
+    head = text if _PLACELESS.match(text) else f"{found['line']}: {mark}{text}"
     return "\n".join([head, *kept])

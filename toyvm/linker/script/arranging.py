@@ -233,7 +233,7 @@ class _Arranger:
                 self.discarded[sid] = True
                 continue
             if handling == "error" and sections.file[sid] >= 0:
-                self.errors.error(f"unplaced orphan section `{name}' from `{owner}'")
+                self.errors.error(f"error: unplaced orphan section `{name}' from `{owner}'")
             if name in ("COMMON", ".scommon", ".tcommon"):
                 name = {"COMMON": ".bss", ".scommon": ".sbss", ".tcommon": ".tbss"}[name]
             out = placer.place(

@@ -99,6 +99,8 @@ class Regions:
             self.by_name[region.name] = made
             self.declared.append((region, made))
         for alias, name, place in script.aliases:
+            if DEFAULT_REGION in (alias, name):
+                raise place.error("alias for default memory region")
             if alias in self.by_name:
                 raise place.error(f"redefinition of memory region alias `{alias}'")
             if name not in self.by_name:

@@ -305,7 +305,7 @@ def dynsym_bytes(program: ProgramColumns, layout: ImageLayout, known: Addresses,
             seen,
             shndx,
             value & M64,
-            int(symbols.size[n]) & M64,
+            int(symbols.size[n]) & M64 if shndx else 0,
         )
     return table.tobytes()
 

@@ -261,7 +261,7 @@ def _globals(
             seen,
             shndx,
             value & M64,  # an absolute symbol may be negative
-            int(program.symbols.size[symbol.id]) & M64,
+            int(program.symbols.size[symbol.id]) & M64 if shndx else 0,
         )
         (hidden if binding == STB_LOCAL else visible).append(row)
         order[binding != STB_LOCAL].append(symbol.id)

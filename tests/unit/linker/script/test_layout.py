@@ -54,6 +54,7 @@ def test_region_overflow() -> None:
             "redeclaration of memory region `A'",
         ),
         ('REGION_ALIAS("X", A) SECTIONS { }', "memory region `A' for alias `X' does not exist"),
+        ('REGION_ALIAS("X", "*default*") SECTIONS { }', "alias for default memory region"),
         (
             "SECTIONS { .text 0x1000 : { *(.text*) } :nothing } PHDRS { a PT_LOAD; }",
             "non-existent phdr `nothing'",
@@ -234,7 +235,9 @@ def test_orphans() -> None:
     for handling in ("discard", "error", "warn"):
         options = {"orphan_handling": handling}
         if handling == "error":
-            assert "unplaced orphan section `.more_ro' from `a.o'" in script_errors(script, source, **options)
+            assert "error: unplaced orphan section `.more_ro' from `a.o'" in script_errors(
+                script, source, **options
+            )
         else:
             result = script_link(script, source, **options)
             assert (".more_ro" in section_addresses(result)) == (handling == "warn")
