@@ -11,7 +11,7 @@ from toyvm.machine.physical_memory import PhysicalMemory
 from toyvm.machine.traps import Trap
 
 if TYPE_CHECKING:
-    from toyvm.engines.engine import FaultHook
+    from toyvm.engines.engine import CallHook, FaultHook
 
 StoppingEngine = StoppingReferenceEngine | StoppingLlvmEngine
 
@@ -62,6 +62,9 @@ class GatedEngine:
             gate.after(hart, ran, halt if halt is not None and halt.size else None)
             if halt is None and (trap is not None or not budget):
                 return trap
+
+    def answer_calls(self, on_call: CallHook) -> None:
+        """See `engine.Engine`: each call traps."""
 
     def invalidate(self, mmu: Mmu) -> None:
         """See `engine.Engine`."""

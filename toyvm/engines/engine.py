@@ -12,6 +12,9 @@ from ..machine.traps import Trap
 # (trap, pc, instret at the trap) -> whether the engine may retry the instruction at pc
 FaultHook = Callable[[Trap, int, int], bool]
 
+# (pc of an ecall, instret there) -> whether the call is made, and the run goes on at `hart.pc`
+CallHook = Callable[[int, int], bool]
+
 
 class Engine(Protocol):
     """Executes instructions of a hart until one traps or the budget is used up.
@@ -38,6 +41,16 @@ class Engine(Protocol):
         the engine may retry the instruction as if it had not trapped. If it returns False, or the
         engine does not call it, the trap ends the run. The program's behaviour and the kernel's
         counts are the same either way.
+        """
+        ...
+
+    def answer_calls(self, on_call: CallHook) -> None:
+        """Offer a hook that makes system calls during a run. An engine may ignore it.
+
+        The registers are exact when it is called. If it returns True, the call is made, and the run
+        goes on at `hart.pc`, with no other register than a0 changed; if False, nothing has happened,
+        and the ecall traps. If the call is made and the run must end, it raises the trap, which ends
+        the run as it is, at `hart.pc`.
         """
         ...
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from toyvm.base.events import ContextSwitch
 from toyvm.machine.traps import Trap
 
+from .calls_in_place import InPlaceCalls
 from .limits import RLIMIT_CPU, STATUS_LIMIT
 from .proc.kernel_state import KernelState
 from .proc.lifecycle import send
@@ -26,6 +27,9 @@ class TimeSlices:
         if kernel.limits.schedule_seed is not None:
             self._quanta = random_quanta(kernel.limits.schedule_seed, kernel.limits.quantum)
         self._faults = InPlaceFaults(kernel, self._account)
+        self._calls = InPlaceCalls(kernel, self._faults)
+        if kernel.engine is not None:
+            kernel.engine.answer_calls(self._calls.make)
 
     def give(self, process: Process) -> None:
         """Run `process` for one quantum, and handle its traps."""
@@ -54,6 +58,7 @@ class TimeSlices:
             if kernel.breakpoints is not None and kernel.breakpoints.passing(process):
                 budget = 1
             self._faults.begin(process, alone=budget > left)
+            self._calls.begin(process, left, self._quantum, alone=budget > left)
             kernel.executing = True
             try:
                 trap = engine.run(hart, self._within_limit(budget), self._faults.resolve)
@@ -66,8 +71,9 @@ class TimeSlices:
             # After Ctrl-C no trap is answered: a call might wait for input.
             if trap is not None and process.alive and not kernel.interrupted:
                 hart.reservation = None
-                answer(kernel, process, trap, self._faults)
-                kernel.system.balance(process.mm.context)
+                if not self._calls.served:
+                    answer(kernel, process, trap, self._faults)
+                    kernel.system.balance(process.mm.context)
                 if kernel.debug is not None:
                     kernel.debug.kernel_left(process)
             if kernel.breakpoints is not None and kernel.breakpoints.passing(process):

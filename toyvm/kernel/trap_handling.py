@@ -68,13 +68,16 @@ class InPlaceFaults:
         `alone`: its budget exceeds the quantum, because no other process can run.
         """
         self._process = process
-        system = self._kernel.system
-        debug = self._kernel.debug
-        native = system.native_faults and not (debug is not None and debug.every_fault)
-        system.windows.begin(process.mm.map, allowed=native)
+        self.renew()
         self._instret, self._misses = process.hart.instret, process.mm.mmu.tlb.misses
         self._alone = alone
         self._answer = None
+
+    def renew(self) -> None:
+        """Tell native code what the areas are now, and whether it may resolve faults."""
+        system, debug = self._kernel.system, self._kernel.debug
+        native = system.native_faults and not (debug is not None and debug.every_fault)
+        system.windows.begin(self._process.mm.map, allowed=native)
 
     def settle(self, instret: int) -> None:
         """Charge the executed instructions, and count the faults that native code has resolved."""

@@ -19,7 +19,7 @@ from toyvm.machine.mmu import Mmu
 from toyvm.machine.physical_memory import PhysicalMemory
 from toyvm.machine.traps import Trap
 
-from ..engine import FaultHook
+from ..engine import CallHook, FaultHook
 from ..llvm.llvm_engine import LlvmEngine
 from ..llvm.tiers import EAGER
 from ..llvm.translator import Translator
@@ -86,6 +86,9 @@ class LockstepEngine:
                 return trap
             budget -= piece
         return None
+
+    def answer_calls(self, on_call: CallHook) -> None:
+        """See `engine.Engine`: each call traps."""
 
     def invalidate(self, mmu: Mmu) -> None:
         """Drop the code of an address space."""

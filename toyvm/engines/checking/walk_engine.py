@@ -19,7 +19,7 @@ from toyvm.machine.physical_memory import PhysicalMemory
 from toyvm.machine.traps import Cause, Trap
 
 from ..effects import Effects, illegal
-from ..engine import FaultHook
+from ..engine import CallHook, FaultHook
 
 
 def _towards_zero(a: int, b: int) -> int:
@@ -73,6 +73,9 @@ class WalkEngine:
             except Trap as trap:
                 return trap
         return None
+
+    def answer_calls(self, on_call: CallHook) -> None:
+        """See `engine.Engine`: each call traps."""
 
     def invalidate(self, mmu: Mmu) -> None:
         """Nothing to drop."""

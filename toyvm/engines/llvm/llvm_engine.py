@@ -8,7 +8,6 @@ with exact state. So traps, counts and other rare cases are implemented once.
 
 from __future__ import annotations
 
-import sys
 from array import array
 
 from toyvm.base.light_types import TYPE_CHECKING
@@ -22,25 +21,26 @@ from ..effects import Effects
 from ..python.prepared_rows import bound
 from ..python.reference_engine import ReferenceEngine
 from . import state_layout as layout
-from .tiers import MISS_WORK, PATIENT, CompileBudget, NativeCode, NativePaths, Thresholds
+from .guest_code import fetcher, text_at
+from .tiers import MISS_WORK, PATIENT, CompileBudget, NativeCode, NativePaths, Thresholds, say_slow
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from ..engine import FaultHook
+    from ..engine import CallHook, FaultHook
     from ..python.code_cache import Translation
     from ..python.reference_engine import OnTrace
     from .analysis.regions import Key, Region
+    from .guest_code import Fetch
     from .native_code import CodeArena
     from .native_tables import NativeTables
     from .translator import Translator
 
 
-KEY_BYTES = 32  # length of the code that is part of the cache key
 MAX_COPIES = 2  # regions that may contain the same block, other than as part of a short callee
 SPARE_TABLES = 4
 NATIVE_FCSR = 4 << 5  # values of fcsr from here on have a rounding mode that the host lacks
 _NO_ROOM = MemoryError, OSError  # the host cannot allocate memory, or cannot load LLVM for lack of it
+_AT_CALL = layout.STOP, layout.LOOKUP  # how native code leaves at a system call
+_ECALL = b"\x73\0\0\0"
 _NO_RANGES = array("Q", bytes(8 * (layout.RANGES_END - layout.RANGES)))
 
 
@@ -85,6 +85,7 @@ class LlvmEngine(ReferenceEngine):
         self.slow_steps = 0  # instructions that native code left to their rows
         self._spare: list[NativeTables] = []  # emptied tables of dead address spaces
         self._running = False
+        self._on_call: CallHook | None = None
         self._hart: Hart
         self._space: NativeCode
 
@@ -96,10 +97,8 @@ class LlvmEngine(ReferenceEngine):
         return 100_000_000
 
     def run(self, hart: Hart, budget: int, on_fault: FaultHook | None = None) -> Trap | None:
-        """Execute at most `budget` instructions (see `engine.Engine.run`).
-
-        The Python tiers get the budget in pieces, so that the loop finds code that has become
-        native. Native code may use the whole rest at once.
+        """See `engine.Engine.run`. The Python tiers get the budget in pieces, so that the loop finds
+        code that has become native. Native code may use the whole rest at once.
         """
         if self._on_trace is not None:
             return super().run(hart, budget)
@@ -182,6 +181,10 @@ class LlvmEngine(ReferenceEngine):
         if isinstance(mmu.code, NativeCode):
             mmu.code.drop_writes()
 
+    def answer_calls(self, on_call: CallHook) -> None:
+        """See `engine.Engine`; of the calls that native code makes."""
+        self._on_call = on_call
+
     # --- running native code ---
 
     def _native(
@@ -192,8 +195,6 @@ class LlvmEngine(ReferenceEngine):
         if hart.fcsr >= NATIVE_FCSR:
             return self._step(x, pc, left, c)
         self.native_entries += 1
-        if words[layout.GENERATION] != self._space.runs:
-            self._forget_ranges()
         total = before = left + self._reserve
         self._end = c.end + self._reserve
         words[0:32] = array("Q", x)
@@ -203,18 +204,22 @@ class LlvmEngine(ReferenceEngine):
         words[layout.FCSR] = hart.fcsr
         words[layout.RESERVATION] = layout.NO_RESERVATION if hart.reservation is None else hart.reservation
         while True:
+            if words[layout.GENERATION] != self._space.runs:
+                self._forget_ranges()
             words[layout.LEFT] = total
             self._enter(self._state.address, native[pc])
             status, pc, total = words[layout.STATUS], words[layout.PC], words[layout.LEFT]
-            if status != layout.LOOKUP:
-                break
             function = native.get(pc)
-            if function is None:
-                self._miss(pc)
+            if function is None and status in _AT_CALL and total > 0 and self._call(x, pc, total):
+                pc = hart.pc
+                if pc in native and self._broken is None:
+                    continue
                 break
-            tables = self._space.tables
-            assert tables is not None  # set by `_bind_space`
-            tables.link(pc, function)
+            if status != layout.LOOKUP or function is None:
+                if status == layout.LOOKUP:
+                    self._miss(pc)
+                break
+            self._space.link(pc, function)
         self._drop_stale()
         x[:] = words[0:32].tolist()
         if words[layout.FLOATS]:
@@ -265,6 +270,23 @@ class LlvmEngine(ReferenceEngine):
             except BaseException as error:
                 self._broken = error
         return 0  # the row executes the instruction
+
+    def _call(self, x: list[int], pc: int, left: int) -> bool:
+        """Ask the kernel to make the system call at `pc`, if there is one; whether the hart is after it."""
+        block, words = self._space.blocks.get(pc), self._state.words
+        if block is None or block.text != _ECALL or self._on_call is None:
+            return False
+        self._drop_stale()
+        self._count_misses()
+        x[:] = words[0:32].tolist()
+        try:
+            made = self._on_call(pc, self._end - left)
+        except BaseException as error:  # as in `_fault`
+            made, self._broken = True, error
+        if made:
+            words[10] = x[10]
+            words[layout.RESERVATION] = layout.NO_RESERVATION
+        return made
 
     def _drop_stale(self) -> None:
         """Drop the stale entries of pages whose faults native code has resolved."""
@@ -321,14 +343,10 @@ class LlvmEngine(ReferenceEngine):
             reason = unavailable()
             if reason:
                 self._without = True
-                self._say(reason)
+                say_slow(reason)
             else:
                 self._translator = Translator("" if self._caching else None)
         return self._translator
-
-    @staticmethod
-    def _say(reason: str) -> None:
-        print(f"toyvm: hot code stays in Python, which is slow: {reason}", file=sys.stderr)
 
     def find(self, mmu: Mmu, code: NativeCode, head: int) -> bool:
         """Load the code at `head` from the disk cache; whether it was there."""
@@ -336,7 +354,7 @@ class LlvmEngine(ReferenceEngine):
         if translator is None:
             return False
         try:
-            found = translator.cached(head, self._text(mmu, head))
+            found = translator.cached(head, text_at(mmu, head))
             if found is None or not self._native_paths.holds(mmu, found[0]):
                 return False
             return self._learn(mmu, head, found)
@@ -373,7 +391,7 @@ class LlvmEngine(ReferenceEngine):
         if translator is None:
             return
         try:
-            made = translator.translate(head, self._text(mmu, head), lambda: self._region(mmu, head))
+            made = translator.translate(head, text_at(mmu, head), lambda: self._region(mmu, head))
             if made is not None:
                 self._learn(mmu, head, made)
         except _NO_ROOM as failure:
@@ -381,7 +399,7 @@ class LlvmEngine(ReferenceEngine):
 
     def _give_up(self, failure: Exception) -> None:
         """Drop all native code and continue in Python, because the host is short of memory."""
-        self._say(getattr(failure, "strerror", None) or str(failure) or "the host has no memory left")
+        say_slow(getattr(failure, "strerror", None) or str(failure) or "the host has no memory left")
         self._without, self._translator, self._arena = True, None, None
         self._spare.clear()
         self._forget()
@@ -478,23 +496,5 @@ class LlvmEngine(ReferenceEngine):
         self._space.generation = self._generation
         self._known.clear()
 
-    # --- the guest's code ---
-
-    def _fetcher(self, mmu: Mmu) -> Callable[[int], int | None]:
-        """A function that returns the instruction at an address in executed pages; None elsewhere.
-
-        A fetch from other pages would set A.
-        """
-        execute = mmu.tlb.execute
-
-        def fetch(pc: int) -> int | None:
-            if pc >> PAGE_SHIFT in execute and (pc + 2 >> PAGE_SHIFT in execute):
-                return mmu.fetch(pc)
-            return None
-
-        return fetch
-
-    def _text(self, mmu: Mmu, head: int) -> bytes:
-        """The first bytes of the code at `head`, within its page: part of the cache key."""
-        pa = mmu.translate(head, Access.EXECUTE)
-        return bytes(self._memory.u8[pa : min(pa + KEY_BYTES, (pa | 0xFFF) + 1)])
+    def _fetcher(self, mmu: Mmu) -> Fetch:
+        return fetcher(mmu)

@@ -86,5 +86,5 @@ GENERATIONS = 1 << 64 - GENERATION_SHIFT  # generation 0 is unused
 LAST_GENERATION = GENERATIONS - 2  # instead of reaching this one, the shadow is emptied and 1 is next
 
 # The table of entry points: (pc, address), indexed by the low bits of pc.
-JUMP_BITS = 12
+JUMP_BITS = 14
 JUMP_BYTES = 16 << JUMP_BITS

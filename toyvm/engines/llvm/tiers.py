@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from toyvm.base.light_types import TYPE_CHECKING
 from toyvm.base.record import Record
 from toyvm.machine.mmu import Mmu
@@ -108,6 +110,11 @@ class NativeCode(CodeMap):
         twin.native.update(self.native)
         twin.generation = self.generation
         return twin
+
+    def link(self, pc: int, function: int) -> None:
+        """Let native code jump to the native `function` at `pc`; the address space has tables."""
+        assert self.tables is not None  # set by `LlvmEngine._bind_space`
+        self.tables.link(pc, function)
 
     def drop_writes(self) -> None:
         """Drop the shadow's entries for writes."""
@@ -222,3 +229,8 @@ class NativePaths(HotPaths):
             and self._holds(mmu, at, text)
             for at, text in runs
         )
+
+
+def say_slow(reason: str) -> None:
+    """Print why there is no native code."""
+    print(f"toyvm: hot code stays in Python, which is slow: {reason}", file=sys.stderr)

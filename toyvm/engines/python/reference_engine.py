@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from toyvm.isa.decode import Decoded
 
     from ..code_map import BoundStep
-    from ..engine import FaultHook
+    from ..engine import CallHook, FaultHook
 
     OnTrace = Callable[[Hart, Decoded], Callable[[], None] | None]
 
@@ -82,6 +82,9 @@ class ReferenceEngine:
             self._effects.on_fault = on_fault
             return self._run(hart, budget)
         return self._run_traced(hart, budget, self._on_trace)
+
+    def answer_calls(self, on_call: CallHook) -> None:
+        """See `engine.Engine`: each call traps."""
 
     def invalidate(self, mmu: Mmu) -> None:
         """Drop the code of an address space."""

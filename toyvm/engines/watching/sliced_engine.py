@@ -8,7 +8,7 @@ from toyvm.machine.hart import Hart
 from toyvm.machine.mmu import Mmu
 from toyvm.machine.traps import Trap
 
-from ..engine import Engine, FaultHook
+from ..engine import CallHook, Engine, FaultHook
 
 
 class SlicedEngine:
@@ -44,6 +44,10 @@ class SlicedEngine:
                 self._next = self.total + self.slice
             if trap is not None or not budget:
                 return trap
+
+    def answer_calls(self, on_call: CallHook) -> None:
+        """See `engine.Engine`."""
+        self._engine.answer_calls(on_call)
 
     def invalidate(self, mmu: Mmu) -> None:
         """See `engine.Engine`."""

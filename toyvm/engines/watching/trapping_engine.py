@@ -6,7 +6,7 @@ from toyvm.machine.hart import Hart
 from toyvm.machine.mmu import Mmu
 from toyvm.machine.traps import Trap
 
-from ..engine import Engine, FaultHook
+from ..engine import CallHook, Engine, FaultHook
 
 
 class TrappingEngine:
@@ -28,6 +28,9 @@ class TrappingEngine:
     def run(self, hart: Hart, budget: int, on_fault: FaultHook | None = None) -> Trap | None:
         """Execute at most `budget` instructions; `on_fault` is not called (see `engine.Engine.run`)."""
         return self._engine.run(hart, budget)
+
+    def answer_calls(self, on_call: CallHook) -> None:
+        """See `engine.Engine`: each call traps."""
 
     def invalidate(self, mmu: Mmu) -> None:
         """See `engine.Engine`."""

@@ -28,6 +28,11 @@ class Scheduler:
         self._sequence = 0
         self._compact_at = COMPACT_ABOVE
 
+    @property
+    def timers_set(self) -> int:
+        """How many deadlines and alarms were ever set: whether there are new ones."""
+        return self._sequence
+
     def add(self, process: Process) -> None:
         """Append a runnable process to the run queue."""
         if not process.queued:  # a stopped process keeps its place

@@ -1,0 +1,114 @@
+"""System calls that are made while the engine runs, without ending the run.
+
+Ending a run, and starting another, costs as much as several system calls. So an engine may ask at
+an ecall (`Engine.answer_calls`). What a call does, and what is counted, is the same either way.
+"""
+
+from __future__ import annotations
+
+from ..base.light_types import TYPE_CHECKING
+from ..machine.traps import Cause, Trap
+from .proc.process import Process, State
+from .syscalls.table import find
+from .trap_handling import InPlaceFaults, serve
+
+if TYPE_CHECKING:
+    from .proc.kernel_state import KernelState
+
+# Calls that replace the registers or the address space of the thread, or end it.
+_NEVER = frozenset(
+    {"clone", "clone3", "execve", "execveat", "exit", "exit_group", "riscv_flush_icache", "rt_sigreturn"}
+)
+_LONGEST = 10_000_000  # instructions of a run, after which the kernel computes its budget again
+
+
+class InPlaceCalls:
+    """Makes the system calls of one run at a time.
+
+    It declines a call that the kernel must see as a trap, and ends the run by a trap after a call
+    that changes who runs and for how long. `served` says then that the trap is answered.
+    """
+
+    def __init__(self, kernel: KernelState, faults: InPlaceFaults):
+        self._kernel = kernel
+        self._faults = faults
+        self._process: Process
+        self._allowed = self._alone = self.served = False
+        self._start = self._last = self._left = 0
+        self._quantum = 1
+        self._numbers: dict[int, bool] = {}  # whether this call may be made in place
+        # A stop, with the reason for it in the registers of the process
+        self._end = Trap(Cause.ECALL_U)
+        self._end.final = True
+
+    def begin(self, process: Process, left: int, quantum: int, *, alone: bool) -> None:
+        """Start a run with `left` instructions in the quantum; `alone` as in `InPlaceFaults.begin`."""
+        kernel = self._kernel
+        self._process = process
+        self._alone = alone
+        self._start = self._last = process.hart.instret
+        self._left, self._quantum = left, quantum
+        self.served = False
+        self._allowed = (
+            kernel.debug is None
+            and kernel.breakpoints is None
+            and process.watch_pc is None
+            and process.cpu_timer_at is None
+            and process.thread_timer_at is None
+        )
+
+    def make(self, pc: int, instret: int) -> bool:
+        """`on_call` of `Engine.answer_calls`."""
+        process, kernel = self._process, self._kernel
+        hart = process.hart
+        number = hart.x[17]
+        may = self._numbers.get(number)
+        if may is None:
+            may = self._numbers[number] = _may(number)
+        # A trap at the first instruction of a quantum or of a run is charged as one instruction.
+        if (
+            not (may and self._allowed)
+            or instret <= self._last
+            or not (instret - self._start - self._left) % self._quantum
+            or kernel.interrupted
+        ):
+            return False
+        self._faults.settle(instret)
+        self._last = instret
+        hart.pc = pc
+        hart.reservation = None
+        before, hart.instret = hart.instret, instret
+        scheduler = kernel.scheduler
+        timers, pages = scheduler.timers_set, len(process.mm.mmu.tlb.execute)
+        kernel.executing = False
+        try:
+            serve(kernel, process)
+            kernel.system.balance(process.mm.context)
+        finally:
+            kernel.executing = True
+            hart.instret = before
+        signals = process.signals
+        if (
+            process.state is not State.RUNNABLE
+            or process.in_call
+            or signals.pending
+            or signals.shared
+            or kernel.stopping
+            or kernel.yielded
+            or self._alone is scheduler.crowded
+            or scheduler.timers_set != timers
+            or process.cpu_timer_at is not None
+            or process.thread_timer_at is not None
+            or len(process.mm.mmu.tlb.execute) != pages
+            or instret - self._start > _LONGEST
+        ):
+            self.served = True
+            raise self._end
+        hart.time_offset = scheduler.now - instret
+        self._faults.renew()
+        return True
+
+
+def _may(number: int) -> bool:
+    entry = find(number)
+    return entry is not None and not entry.private and entry.name not in _NEVER
