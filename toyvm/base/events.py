@@ -7,7 +7,7 @@ before it builds an event, so that a run without observers is not slowed down. C
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from .light_types import Any, StrEnum, TypeVar
 from .record import Record
@@ -192,6 +192,7 @@ class Bus:
 
     def __init__(self) -> None:
         self._subscribers: dict[type[Any], list[Callable[[Any], None]]] = {}
+        self.wanted: Collection[type[Any]] = self._subscribers  # the types that have subscribers
 
     def subscribe(self, event_type: type[E], callback: Callable[[E], None]) -> None:
         """Call `callback` for each later event of exactly this type."""

@@ -104,7 +104,6 @@ class InPlaceCalls:
         ):
             self.served = True
             raise self._end
-        hart.time_offset = scheduler.now - instret
         self._faults.renew()
         return True
 

@@ -205,9 +205,8 @@ def _make_call(kernel: KernelState, process: Process, number: int) -> None:
         most = kernel.limits.max_syscalls
         if most is not None and stats.syscalls >= most:
             kernel.stop(STATUS_LIMIT, f"limit of {most} system calls reached")
-    traced = not (entry is not None and entry.private) and (
-        kernel.bus.wants(SyscallExit) or kernel.bus.wants(SyscallEnter)
-    )
+    wanted = kernel.bus.wanted
+    traced = not (entry is not None and entry.private) and (SyscallExit in wanted or SyscallEnter in wanted)
     text = ""
     if traced:
         from .syscalls.tracing.strace import OUTPUTS, call_text

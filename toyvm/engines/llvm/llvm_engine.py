@@ -19,13 +19,13 @@ from toyvm.machine.traps import Trap
 from ..code_map import CodeMap
 from ..effects import Effects
 from ..python.prepared_rows import bound
-from ..python.reference_engine import ReferenceEngine
+from ..python.reference_engine import ECALL, ReferenceEngine
 from . import state_layout as layout
 from .guest_code import fetcher, text_at
 from .tiers import MISS_WORK, PATIENT, CompileBudget, NativeCode, NativePaths, Thresholds, say_slow
 
 if TYPE_CHECKING:
-    from ..engine import CallHook, FaultHook
+    from ..engine import FaultHook
     from ..python.code_cache import Translation
     from ..python.reference_engine import OnTrace
     from .analysis.regions import Key, Region
@@ -40,7 +40,6 @@ SPARE_TABLES = 4
 NATIVE_FCSR = 4 << 5  # values of fcsr from here on have a rounding mode that the host lacks
 _NO_ROOM = MemoryError, OSError  # the host cannot allocate memory, or cannot load LLVM for lack of it
 _AT_CALL = layout.STOP, layout.LOOKUP  # how native code leaves at a system call
-_ECALL = b"\x73\0\0\0"
 _NO_RANGES = array("Q", bytes(8 * (layout.RANGES_END - layout.RANGES)))
 
 
@@ -85,7 +84,6 @@ class LlvmEngine(ReferenceEngine):
         self.slow_steps = 0  # instructions that native code left to their rows
         self._spare: list[NativeTables] = []  # emptied tables of dead address spaces
         self._running = False
-        self._on_call: CallHook | None = None
         self._hart: Hart
         self._space: NativeCode
 
@@ -181,10 +179,6 @@ class LlvmEngine(ReferenceEngine):
         if isinstance(mmu.code, NativeCode):
             mmu.code.drop_writes()
 
-    def answer_calls(self, on_call: CallHook) -> None:
-        """See `engine.Engine`; of the calls that native code makes."""
-        self._on_call = on_call
-
     # --- running native code ---
 
     def _native(
@@ -274,7 +268,7 @@ class LlvmEngine(ReferenceEngine):
     def _call(self, x: list[int], pc: int, left: int) -> bool:
         """Ask the kernel to make the system call at `pc`, if there is one; whether the hart is after it."""
         block, words = self._space.blocks.get(pc), self._state.words
-        if block is None or block.text != _ECALL or self._on_call is None:
+        if block is None or block.text != ECALL or self._on_call is None:
             return False
         self._drop_stale()
         self._count_misses()

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 HOT = 250  # a block's executions before its trace is compiled; they take about as long as compilation
 MAX_BLOCK = 64
+ECALL = b"\x73\0\0\0"
 MAX_CACHED_WORDS = 1 << 16
 MAX_CACHED_BLOCKS = 1 << 15
 _RESERVE_EVERY = 64  # new blocks between checks of the host's memory; they take about a MiB
@@ -59,6 +60,7 @@ class ReferenceEngine:
         self._memory = memory
         self._hot = hot
         self._on_trace = on_trace
+        self._on_call: CallHook | None = None
         self._effects = Effects(memory, self.invalidate)
         self._rows = PreparedRows(memory)
         self._ops: dict[int, PreparedInstruction] = {}
@@ -84,7 +86,8 @@ class ReferenceEngine:
         return self._run_traced(hart, budget, self._on_trace)
 
     def answer_calls(self, on_call: CallHook) -> None:
-        """See `engine.Engine`: each call traps."""
+        """See `engine.Engine`."""
+        self._on_call = on_call
 
     def invalidate(self, mmu: Mmu) -> None:
         """Drop the code of an address space."""
@@ -170,6 +173,13 @@ class ReferenceEngine:
                         if block.length > left or block.system:
                             hart.instret += budget - left  # a CSR may read it
                             budget = left
+                            if block.text == ECALL and self._on_call is not None:
+                                effects.left = left
+                                call, block = block, None
+                                if self._made(hart, pc):
+                                    pc = hart.pc
+                                    continue
+                                block = call
                             pc = self._part(block, steps, left, x)
                             left -= min(left, block.length)
                             continue
@@ -202,6 +212,15 @@ class ReferenceEngine:
         hart.pc = pc
         hart.instret += budget - left
         return None
+
+    def _made(self, hart: Hart, pc: int) -> bool:
+        """Whether the kernel makes the system call at `pc`; the hart is then after it. Raises Trap."""
+        assert self._on_call is not None
+        try:
+            return self._on_call(pc, hart.instret)
+        except Trap:
+            self._effects.pc = hart.pc
+            raise
 
     def _extend(self, wanted: int) -> int:
         """Extend the budget of `_run` so that it ends with a whole block. Returns `wanted` or 0."""

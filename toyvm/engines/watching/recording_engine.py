@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ..code_map import Block
-    from ..engine import FaultHook
+    from ..engine import CallHook, FaultHook
 
 SPACE, READ, WRITE, EXECUTE = range(4)
 PIECE = 1 << 16  # instructions between two deliveries of events
@@ -169,6 +169,9 @@ class RecordingEngine(ReferenceEngine):
         self._values.append(page << 2 | kind)
 
     # --- the Engine protocol ---
+
+    def answer_calls(self, on_call: CallHook) -> None:
+        """See `engine.Engine`: each call traps."""
 
     def run(self, hart: Hart, budget: int, on_fault: FaultHook | None = None) -> Trap | None:
         """Execute at most `budget` instructions (see `engine.Engine.run`)."""

@@ -138,13 +138,13 @@ class MachineMemory:
         No subscriber may want to see each one, and the kernel must be able to account for them
         afterwards.
         """
-        wants = self.bus.wants
+        wanted = self.bus.wanted
         return (
             self.swap is None
             and self.merged is None
             and self.frames.groups is None
-            and not wants(PageFault)
-            and not wants(CowFault)
+            and PageFault not in wanted
+            and CowFault not in wanted
         )
 
     def mapped(self, area: Vma) -> None:

@@ -244,7 +244,7 @@ class Process:
         # Waiting
         self.queued = False  # in the scheduler's queue of runnable threads
         self.in_call = False  # a system call of this thread is blocked and will be retried
-        self.call = CallState()
+        self._call: CallState | None = None  # made when it is asked for, because few calls wait
         self.wake_serial = 0  # makes old timers and queue entries stale
         self.waits_for = ""  # for the message about a deadlock
         self.vfork_done: WaitQueue | None = None  # the parent waits here until exec or exit
@@ -278,6 +278,14 @@ class Process:
         """The timer of an ITIMER_ number."""
         return self.timers.setdefault(which, IntervalTimer())
 
+    @property
+    def call(self) -> CallState:
+        """The state of the current system call."""
+        call = self._call
+        if call is None:
+            call = self._call = CallState()
+        return call
+
     def end_call(self, result: int) -> None:
         """Finish the current system call: set a0 to `result` and advance pc past the ecall."""
         self.leave_call()
@@ -291,12 +299,14 @@ class Process:
 
     def leave_call(self) -> None:
         """The thread is in no system call any more."""
-        if self.call.futex is not None:
-            self.call.futex.leave()
-        if self.call.opening is not None:
-            self.call.opening[0].released()
+        call = self._call
+        if call is not None:
+            if call.futex is not None:
+                call.futex.leave()
+            if call.opening is not None:
+                call.opening[0].released()
+            self._call = None
         self.in_call = False
-        self.call = CallState()
         self.signals.awaited = 0
 
     @property

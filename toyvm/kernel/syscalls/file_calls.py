@@ -76,6 +76,21 @@ def _write_from(
     kernel: KernelState, process: Process, file: OpenFile, va: int, count: int, offset: int | None = None
 ) -> int:
     """Write `count` bytes from `va` in bounded pieces. A blocked write keeps its progress."""
+    if (
+        offset is None
+        and 0 < count <= PIPE_CAPACITY
+        and not process.in_call
+        and file.writable
+        and process.rlimits.file_size == RLIM_INFINITY
+    ):  # nearly every write: one piece
+        data = _readable(process, file, va, count)
+        try:
+            written = file.write(data)
+        except (WouldBlock, OSError) as failure:
+            raise _refused(kernel, process, file, failure) from None
+        if written == count or not written or len(data) < count or file.messages:
+            return written
+        process.call.done = written
     return _write_pieces(
         kernel, process, file, count, lambda at, size: _readable(process, file, va + at, size), offset
     )
@@ -112,18 +127,23 @@ def _write_pieces(
         except OSError as failure:
             if done:
                 break
-            if failure.errno == errno.EPIPE and file.sends_sigpipe:
-                send(
-                    kernel,
-                    process,
-                    SigInfo(Signal.SIGPIPE, 0, pid=process.pid, uid=kernel.UID),
-                    to_thread=True,
-                )
-            raise
+            raise _refused(kernel, process, file, failure) from None
         done += written
         if not written or len(data) < size or file.messages:
             break
     return done
+
+
+def _refused(
+    kernel: KernelState, process: Process, file: OpenFile, failure: WouldBlock | OSError
+) -> OSError | WouldBlock:
+    """What to raise where a write of nothing but the first bytes fails; a pipe without readers sends SIGPIPE."""
+    if isinstance(failure, WouldBlock):
+        return or_again(process, file, failure, writing=True)
+    if failure.errno == errno.EPIPE and file.sends_sigpipe:
+        info = SigInfo(Signal.SIGPIPE, 0, pid=process.pid, uid=kernel.UID)
+        send(kernel, process, info, to_thread=True)
+    return failure
 
 
 def _within_limit(
