@@ -32,6 +32,11 @@ RESOLVED, COPIES, REUSES, ZEROES, ZERO_READS, LAST_PC = 6, 7, 8, 9, 10, 11
 RECENT = 16
 RECENT_FRAMES = 8
 
+# The window of file pages: a run of pages of one area whose frames, in the page cache, are adjacent. The
+# faults that native code has resolved there, the first page, the number of pages, the flags of an entry, and
+# the first page's frame.
+FILE_READS, FILE_FIRST, FILE_PAGES, FILE_FLAGS, FILE_FRAME = 24, 25, 26, 27, 28
+
 # Windows: runs of pages whose zero entries the kernel has declared to be private, writable, anonymous memory.
 WINDOWS = 32
 WINDOW_WORDS = 4

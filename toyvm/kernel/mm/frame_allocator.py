@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from toyvm.base.bits import align_up
 from toyvm.base.light_types import TYPE_CHECKING
-from toyvm.machine.frame_table import BIRTHS, FREED, NEXT, PEAK, USED, FrameTable
+from toyvm.machine.frame_table import BIRTHS, FILE_PAGES, FREED, NEXT, PEAK, USED, FrameTable
 from toyvm.machine.physical_memory import PhysicalMemory
 from toyvm.machine.sv39 import MEGAPAGE_SIZE, PPN_SHIFT, PTE_U, TABLE_ENTRIES
 
@@ -320,6 +320,10 @@ class FrameAllocator:
         if self.groups is not None:
             self.groups.charge(frame, context.group)
         return frame
+
+    def close_file_window(self) -> None:
+        """Native code maps no cached file page any more (`Windows.open_file`)."""
+        self._words[FILE_PAGES] = 0
 
     def touch(self, frame: int) -> None:
         """Make the page in `frame` the newest one, because it was just used."""

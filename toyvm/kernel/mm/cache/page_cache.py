@@ -80,6 +80,10 @@ class PageCache:
         pages = self._pages.get(file.identity)
         return None if pages is None else pages.get(index)
 
+    def frames_of(self, file: FileNode) -> dict[int, int]:
+        """The frames of a file's cached pages, by index."""
+        return self._pages.get(file.identity, {})
+
     def slot_of(self, file: FileNode, index: int) -> int | None:
         """The swap slot of a page of shared anonymous memory, or None if it is not swapped out."""
         return self._swapped.get(file.identity, {}).get(index)
@@ -353,6 +357,7 @@ class PageCache:
             self.write_back_quietly(file)
 
     def _evict(self, identity: Identity, index: int) -> None:
+        self._frames.close_file_window()
         frame = self._pages[identity].pop(index)
         del self.owner[frame]
         self.kind[frame] = 0

@@ -2,7 +2,7 @@
 
 `page_fault` is the same policy in Python. The engine compiles the IR together with its own
 functions (`toyvm.engines.llvm.runtime`). It resolves the most common faults on the same frame
-table: copy-on-write, and first touches of anonymous memory in a window. The kernel resolves all
+table: copy-on-write, first touches of anonymous memory in a window, and reads of cached file pages. The kernel resolves all
 others.
 """
 
@@ -44,6 +44,11 @@ def constants() -> dict[str, int | str]:
         "INNER_PAGES": layout.PAGES - 2,  # without the first and the last: `forget` reads both neighbours
         # Words of the frame table.
         "FRAMES_BIRTHS": frame_table.BIRTHS,
+        "FRAMES_FILE_FIRST": frame_table.FILE_FIRST,
+        "FRAMES_FILE_FLAGS": frame_table.FILE_FLAGS,
+        "FRAMES_FILE_FRAME": frame_table.FILE_FRAME,
+        "FRAMES_FILE_PAGES": frame_table.FILE_PAGES,
+        "FRAMES_FILE_READS": frame_table.FILE_READS,
         "FRAMES_COPIES": frame_table.COPIES,
         "FRAMES_FREED": frame_table.FREED,
         "FRAMES_LAST_PC": frame_table.LAST_PC,

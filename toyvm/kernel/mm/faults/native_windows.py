@@ -32,6 +32,7 @@ _KINDS = (
     (words.ZEROES, FaultKind.DEMAND_ZERO),
     (words.ZERO_READS, FaultKind.ZERO_READ),
 )
+_FEW_FILE_PAGES, _MOST_FILE_PAGES = 8, 512  # of the window of file pages
 _PLACES = range(words.WINDOWS, words.WINDOWS_END, words.WINDOW_WORDS)
 _CLOSED = array("Q", bytes(8 * (words.WINDOWS_END - words.WINDOWS)))
 
@@ -55,6 +56,9 @@ class Windows:
         self._vmas: VmaSet | None = None  # the areas that the windows describe, at this version of them
         self._version = 0
         self._turn = 0  # the window to replace next
+        self._file_kind = FaultKind.FILE_MINOR  # of the faults in the window of file pages
+        self._file_end = 0  # the page after that window
+        self._file_pages = 0  # its length when it was opened
 
     def begin(self, space: MemoryMap, *, allowed: bool) -> None:
         """Prepare to run `space`. `allowed`: native code may resolve faults."""
@@ -72,6 +76,7 @@ class Windows:
 
     def _shut(self, space: MemoryMap) -> None:
         self._words[words.WINDOWS : words.WINDOWS_END] = _CLOSED
+        self._words[words.FILE_PAGES] = 0
         self._vmas, self._version, self._turn = space.vmas, space.vmas.version, 0
 
     def open(self, space: MemoryMap, area: Vma, va: int) -> None:
@@ -100,13 +105,40 @@ class Windows:
         self._words[at + words.FLAGS] = flags_for(area, writable=True)
         self._words[at + words.SPAN] = span and span + first - low
 
+    def open_file(
+        self, space: MemoryMap, area: Vma, va: int, frame: int, kind: FaultKind, pages: dict[int, int]
+    ) -> None:
+        """Open the window of file pages at `va`, where a read of a cached page has just got `frame`.
+
+        `pages` has the frames of the file's cached pages by index. The window ends with the area, and
+        where the next page is not in the next frame. It doubles in length while faults go through
+        the file in order. The page cache closes it before it drops a page.
+        """
+        if not self._words[words.LIMIT] or area.prot & PROT_EXEC:
+            return
+        if space.vmas is not self._vmas or space.vmas.version != self._version:
+            self._shut(space)
+        page, index = va >> PAGE_SHIFT, area.offset_of(va) >> PAGE_SHIFT
+        in_order = page == self._file_end
+        most = min(2 * self._file_pages, _MOST_FILE_PAGES) if in_order else _FEW_FILE_PAGES
+        most = min(most, (area.end >> PAGE_SHIFT) - page)
+        count = 1
+        while count < most and pages.get(index + count) == frame + count:
+            count += 1
+        self._file_kind = kind
+        self._file_end, self._file_pages = page + count, max(count, _FEW_FILE_PAGES)
+        self._words[words.FILE_FIRST] = page
+        self._words[words.FILE_PAGES] = count
+        self._words[words.FILE_FLAGS] = flags_for(area, writable=area.shared)
+        self._words[words.FILE_FRAME] = frame
+
     def collect(self, space: MemoryMap, context: FaultContext) -> None:
         """Charge `context` for the faults in `space` that native code resolved since last time."""
         resolved = self._words[words.RESOLVED]
         if not resolved:
             return
         self._words[words.RESOLVED] = 0
-        for word, kind in _KINDS:
+        for word, kind in (*_KINDS, (words.FILE_READS, self._file_kind)):
             count = self._words[word]
             if count:
                 self._stats.faults[kind] += count

@@ -245,15 +245,16 @@ def _from_file(
     kind = major if read else minor
     system.frames.get(frame)
     space.table.u64[slot] = make_pte(frame, flags_for(area, writable=area.shared))
-    if area.shared:
-        return kind, frame
-    if access == Access.WRITE:
+    if access == Access.WRITE and not area.shared:
         if read:  # the read is counted as well as the copy
             _count(system, space, context, kind)
         space.high_water.came(1)  # the copy replaces no resident page
         return _write_private(system, space, context, area, va, slot)
     if system.fault_around > 1:
-        _map_around(system, space, context, area, va)
+        if not area.shared:
+            _map_around(system, space, context, area, va)
+    elif not read and system.readahead is None and access == Access.READ:
+        system.windows.open_file(space, area, va, frame, kind, system.cache.frames_of(file))
     return kind, frame
 
 

@@ -2,6 +2,7 @@
 ; it calls the kernel. The result is 1 if the fault is resolved.
 ;
 ;   PTE 0 in a window        a read gets the zero page (frame 0), a write gets a zeroed frame
+;   PTE 0 in the file window a read gets the page cache's frame
 ;   copy-on-write PTE        a shared frame is copied; the last reference keeps its frame, with W;
 ;                            the zero page is replaced by a zeroed frame
 ;
@@ -50,7 +51,38 @@ entry:
 untouched:
   %window0 = call preserve_mostcc ptr @window(ptr %words, i64 %vpn)
   %unknown0 = icmp eq ptr %window0, null
-  br i1 %unknown0, label %no, label %anonymous
+  br i1 %unknown0, label %offile, label %anonymous
+offile:
+  %pffirst = getelementptr i64, ptr %words, i64 {FRAMES_FILE_FIRST}
+  %ffirst = load i64, ptr %pffirst
+  %pfpages = getelementptr i64, ptr %words, i64 {FRAMES_FILE_PAGES}
+  %fpages = load i64, ptr %pfpages
+  %foffset = sub i64 %vpn, %ffirst
+  %finside = icmp ult i64 %foffset, %fpages
+  %isread = xor i1 %iswrite, true
+  %fread = and i1 %finside, %isread
+  br i1 %fread, label %incache, label %no
+incache:
+  %pfframe = getelementptr i64, ptr %words, i64 {FRAMES_FILE_FRAME}
+  %fframe = load i64, ptr %pfframe
+  %fileframe = add i64 %fframe, %foffset
+  %pfcount = getelementptr i32, ptr %refs, i64 %fileframe
+  %fcount = load i32, ptr %pfcount
+  %fcount1 = add i32 %fcount, 1
+  store i32 %fcount1, ptr %pfcount
+  %pfbirths = getelementptr i64, ptr %words, i64 {FRAMES_BIRTHS}
+  %fbirths = load i64, ptr %pfbirths
+  %fbirths1 = add i64 %fbirths, 1
+  store i64 %fbirths1, ptr %pfbirths
+  %pfborn = getelementptr i64, ptr %s, i64 {STATE_BORN}
+  %fborn = load ptr, ptr %pfborn
+  %pfbirth = getelementptr i64, ptr %fborn, i64 %fileframe
+  store i64 %fbirths1, ptr %pfbirth
+  %pfflags = getelementptr i64, ptr %words, i64 {FRAMES_FILE_FLAGS}
+  %fflags = load i64, ptr %pfflags
+  %fppn = shl i64 %fileframe, {PPN_SHIFT}
+  %filepte = or i64 %fppn, %fflags
+  br label %finish
 anonymous:
   br i1 %iswrite, label %zeroed, label %zeroread
 zeroread:
@@ -117,9 +149,9 @@ copied:
   %copypte = or i64 %newppn, %writable
   br label %finish
 finish:
-  %kind = phi i64 [ {FRAMES_ZERO_READS}, %zeroread ], [ {FRAMES_ZEROES}, %cleaned ], [ {FRAMES_REUSES}, %reuse ], [ {FRAMES_COPIES}, %copied ]
-  %frame = phi i64 [ 0, %zeroread ], [ %clean, %cleaned ], [ %old, %reuse ], [ %new, %copied ]
-  %after = phi i64 [ %readpte, %zeroread ], [ %cleanpte, %cleaned ], [ %reusepte, %reuse ], [ %copypte, %copied ]
+  %kind = phi i64 [ {FRAMES_ZERO_READS}, %zeroread ], [ {FRAMES_FILE_READS}, %incache ], [ {FRAMES_ZEROES}, %cleaned ], [ {FRAMES_REUSES}, %reuse ], [ {FRAMES_COPIES}, %copied ]
+  %frame = phi i64 [ 0, %zeroread ], [ %fileframe, %incache ], [ %clean, %cleaned ], [ %old, %reuse ], [ %new, %copied ]
+  %after = phi i64 [ %readpte, %zeroread ], [ %filepte, %incache ], [ %cleanpte, %cleaned ], [ %reusepte, %reuse ], [ %copypte, %copied ]
   store i64 %after, ptr %slot
   %pkind = getelementptr i64, ptr %words, i64 %kind
   %ofkind = load i64, ptr %pkind
