@@ -66,14 +66,20 @@ touch:  mv      t0, s0
 """
 
 
-def history(make: Callable[[PhysicalMemory], Engine], quantum: int, events: bool, ask: bool = True) -> object:
+def history(
+    make: Callable[[PhysicalMemory], Engine],
+    quantum: int,
+    events: bool,
+    ask: bool = True,
+    program: str = PROGRAM,
+) -> object:
     bus = Bus()
     seen: list[Event] = []
     if events:
         for kind in (PageFault, CowFault, ContextSwitch, ProcessExited):
             bus.subscribe(kind, seen.append)
     vfs = Vfs.sandbox(None)
-    vfs.add_file("/bin/test", build(PROGRAM))
+    vfs.add_file("/bin/test", build(program))
     limits = Limits(max_instructions=1_000_000, quantum=quantum)
     kernel = Kernel(2 << 20, make, vfs, bus, limits=limits)
     assert kernel.engine is not None
