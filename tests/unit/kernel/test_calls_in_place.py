@@ -159,7 +159,9 @@ each:   li      a0, 0
 @pytest.mark.parametrize("events", [False, True])
 def test_the_place_changes_nothing(program: str, quantum: int, events: bool) -> None:
     expected = history(WalkEngine, quantum, events, program=program)
-    assert history(lambda memory: ReferenceEngine(memory, hot=5), quantum, events, program=program) == expected
+    assert (
+        history(lambda memory: ReferenceEngine(memory, hot=5), quantum, events, program=program) == expected
+    )
     if not unavailable():
         translator = Translator(folder=None)
 
