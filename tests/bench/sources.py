@@ -76,12 +76,12 @@ def c_source(functions: int, seed: int = 1) -> str:
     return "\n".join(out)
 
 
-def compiler_output(folder: Path, lines: int = 100_000) -> Path:
-    """A file of about that many lines that gcc -O1 -S wrote."""
-    source, target = folder / "big.c", folder / "big.s"
+def compiler_output(folder: Path, lines: int = 100_000, *flags: str) -> Path:
+    """A file of about that many lines that gcc -O1 -S wrote; with `flags` such as -g, of what they add, too."""
+    source, target = folder / "big.c", folder / f"big{''.join(flags)}.s"
     functions = lines // 78
     source.write_text(c_source(functions))
-    subprocess.run([GCC, "-O1", "-w", "-S", "-o", target, source], check=True)
+    subprocess.run([GCC, "-O1", *flags, "-w", "-S", "-o", target, source], check=True)
     return target
 
 

@@ -228,9 +228,12 @@ def _section_contents(state: AssemblyState, resolver: FixupResolver, section: As
         out.data.extend(finished_bytes(chunk, nops))
     for chunk in section.in_order():
         shifts = resolver.layout.shifts(chunk)
+        base = None if shifts.offsets else chunk.base
         for fix in chunk.fixes:
+            at = fix.offset + (shifts.at(fix.offset) if base is None else base)
             try:
-                resolver.apply(fix, fix.offset + shifts.at(fix.offset), section, out.data, out.relocs)
+                if not resolver.apply_plain(fix, at, out.relocs):
+                    resolver.apply(fix, at, section, out.data, out.relocs)
             except Problem as problem:
                 state.report(problem, fix.where)
     for chunk in section.in_order():

@@ -63,6 +63,17 @@ _PAIRS = {
     if minus.formula is Formula.SUBTRACT and RELOCATIONS[plus].formula is Formula.ADD
 }
 
+# The type of a fix-up -> that of its only relocation, if no other rule applies: addresses, and parts of them
+_PLAIN_TYPES: dict[int, R] = {
+    **{
+        row.type: row.type
+        for row in RELOCATIONS.values()
+        if row.type not in _DISTANCES | _THREAD_LOCAL | {R.ALIGN}
+    },
+    -4: MODIFIERS["", "word32"],
+    -8: MODIFIERS["", "word64"],
+}
+
 
 class FixupResolver:
     """Resolves symbols, expressions and fix-ups. Before the layout is final, only `part_value` may be called."""
@@ -277,6 +288,22 @@ class FixupResolver:
                 raise Problem(f"there is no label '{label}:' after this", f"{label}f")
             self.state.symbols.list(symbol)
         return symbol
+
+    def apply_plain(self, fix: Fix, at: int, relocs: list[PendingReloc]) -> bool:
+        """Append the relocation of a fix-up for a symbol that is a label or undefined: nearly all are.
+
+        Returns whether it is such a fix-up. Raises Problem like `target`.
+        """
+        _, type, symbol, sub, addend, relax, _ = fix
+        if symbol is None or sub is not None or symbol.value is not None or not symbol.name:
+            return False
+        found = _PLAIN_TYPES.get(type)
+        if found is None:
+            return False
+        if not symbol.used:
+            self._use(symbol)
+        relocs.append(PendingReloc(at, found, symbol, addend, relax))
+        return True
 
     def apply(
         self, fix: Fix, at: int, section: AsmSection, data: bytearray, relocs: list[PendingReloc]

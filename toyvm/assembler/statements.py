@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from toyvm.base.record import Record
@@ -55,19 +56,33 @@ def statements(text: str) -> tuple[list[str], list[int] | None]:
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     lines = text.split("\n")
-    if "#" not in text and ";" not in text and "//" not in text:
-        return lines, None
     out: list[str] = []
     numbers: list[int] = []
-    for number, line in enumerate(lines, start=1):
-        if "#" in line or ";" in line or "//" in line:
-            for piece in _split_line(line):
-                out.append(piece)
-                numbers.append(number)
-        else:
-            out.append(line)
-            numbers.append(number)
-    return out, numbers if len(out) != len(lines) else None
+    done = 0  # lines
+    for number in _special_lines(text):
+        pieces = _split_line(lines[number])
+        out += lines[done:number]
+        out += pieces
+        numbers += range(done + 1, number + 1)
+        numbers += [number + 1] * len(pieces)
+        done = number + 1
+    if len(out) == done:  # as many statements as lines
+        return (out + lines[done:] if done else lines), None
+    return out + lines[done:], [*numbers, *range(done + 1, len(lines) + 1)]
+
+
+_SPECIAL = re.compile("[#;]|//")
+
+
+def _special_lines(text: str) -> Iterator[int]:
+    """The indices of the lines that have a comment or a `;`, or the characters for them in a string."""
+    number, at, last = 0, 0, -1
+    for match in _SPECIAL.finditer(text):
+        number += text.count("\n", at, match.start())
+        at = match.start()
+        if number != last:
+            yield number
+            last = number
 
 
 def _split_line(line: str) -> list[str]:

@@ -88,6 +88,7 @@ _FLAGS = ("basic_block", "prologue_end", "epilogue_begin")
 _NUMBERS = ("is_stmt", "isa", "discriminator")
 _OPTIONS = (*_FLAGS, *_NUMBERS, "view")
 _NUMBER = re.compile(r"\d{1,9}")
+_DECIMAL = re.compile(r"0|[1-9][0-9]{0,8}")
 
 
 def loc(state: AssemblyState, rest: str) -> None:
@@ -124,7 +125,8 @@ def _number(state: AssemblyState, words: list[str]) -> int:
             expected="file line column",
             gnu="bad or irreducible absolute expression",
         )
-    return state.number_of(words.pop(0), "this")
+    word = words.pop(0)
+    return int(word) if _DECIMAL.fullmatch(word) else state.number_of(word, "this")
 
 
 def _option(state: AssemblyState, row: Loc, words: list[str]) -> Loc:

@@ -149,8 +149,9 @@ class KnownStatements:
         if state.substitutes or name == ".":
             return None
         if symbol is None:
-            return state.symbols.get(name, state.where)
-        return None if isinstance(symbol.value, int) else symbol
+            symbol = state.symbols.get(name, state.where)
+            symbol.is_forward = True
+        return symbol if symbol.value is None else None
 
     def _numeric(self, line: str) -> bool:
         state = self._state
@@ -250,7 +251,7 @@ class KnownStatements:
         symbol = self._state.symbols.by_name.get(name)
         fixes, parts = chunk.fixes[before.fixes :], chunk.parts[before.parts :]
         frags = chunk.frag - before.frag
-        if symbol is None or name in _REGISTERS or isinstance(symbol.value, int):
+        if symbol is None or name in _REGISTERS or symbol.value is not None:
             return None
         if parts:
             part = parts[0]
