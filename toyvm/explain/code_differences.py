@@ -15,7 +15,8 @@ from functools import cached_property
 from toyvm.base.record import Record
 from toyvm.elf import constants as c
 from toyvm.elf.elf_file import ElfFile, ElfSection
-from toyvm.observe.binutils.disassembly import Names, disassemble, relocation_lines
+from toyvm.observe.binutils.address_names import Names
+from toyvm.observe.binutils.disassembly import disassemble, relocation_lines
 
 from .symbol_list import Listed, listed
 

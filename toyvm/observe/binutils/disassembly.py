@@ -2,14 +2,14 @@
 
 The mnemonics are capstone's (`c.addi`, `addi a5,zero,1`). As in GNU's listings, immediates are
 decimal and no space follows a comma. The instruction table decodes what capstone cannot (Zba, Zbb,
-Zbs, Zicond); other bytes are shown as `.word` or `.half`.
+Zbs, Zicond); other bytes are shown as `.4byte` or `.2byte`, and data as `.word` or `.half`.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -25,8 +25,9 @@ from toyvm.isa.decode import decode
 from toyvm.isa.registers import X_NAMES
 from toyvm.isa.text import instruction_text
 from toyvm.relocation_fields import gather
-from toyvm.relocations import B_TYPE, CB_TYPE, CJ_TYPE, J_TYPE, R, relocation_name
+from toyvm.relocations import B_TYPE, CB_TYPE, CJ_TYPE, J_TYPE, relocation_name
 
+from .address_names import Names
 from .short_aliases import uncompressed
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ def disassemble(code: bytes, address: int, xlen: int = 64) -> Iterator[Instructi
             raw = code[at : at + size]
             text = by_table(raw, xlen)
             if text is None:
-                yield data_word(address + at, raw)
+                yield _unknown(address + at, raw)
             else:
                 mnemonic, _, operands = text.partition(" ")
                 yield _instruction(address + at, raw, mnemonic, operands, pairs, xlen)
@@ -91,6 +92,14 @@ def by_table(raw: bytes, xlen: int = 64) -> str | None:
     word = int.from_bytes(raw, "little")
     decoded = (decode(word) if xlen == 64 else None) or decode_any(word, xlen)
     return instruction_text(decoded) if decoded is not None and decoded.length == len(raw) else None
+
+
+def _unknown(address: int, raw: bytes) -> Instruction:
+    """Bytes at the place of an instruction that no table has: `.4byte` or `.2byte`."""
+    if len(raw) not in (2, 4):
+        return data_word(address, raw)
+    value = int.from_bytes(raw, "little")
+    return Instruction(address, raw, f".{len(raw)}byte", f"{value:#x}" if value else "0", None, False)
 
 
 def data_word(address: int, raw: bytes) -> Instruction:
@@ -197,96 +206,6 @@ def _pair_target(address: int, word: int, size: int, pairs: dict[int, int]) -> i
     if opcode in _STORES:
         return (pairs.pop(rs1) + sext(word >> 25 << 5 | word >> 7 & 31, 12)) & M64
     return None
-
-
-class Names:
-    """The symbols of a file by address, or in a relocatable object by section and offset. `spell` writes their names."""
-
-    def __init__(self, elf: ElfFile, spell: Callable[[str], str] = str):
-        self._relocatable = elf.header.type == c.ET_REL
-        self._sections = [s for s in elf.sections if s.header.flags & c.SHF_ALLOC]
-        found: dict[tuple[int, int], tuple[tuple[int, int, str], str]] = {}
-        self._marks: dict[int, list[tuple[int, bool]]] = {}
-        table = elf.symbols(".symtab") or elf.symbols(".dynsym")
-        for name, row in zip(table.names, table.array.tolist(), strict=True) if table else ():
-            _, info, _, shndx, value, _ = row
-            if name[:2] in ("$x", "$d"):
-                self._marks.setdefault(shndx, []).append((value, name[1] == "d"))
-            if _is_name(name, info, shndx):
-                kind, binding = info & c.ST_TYPE_MASK, info >> c.ST_BIND_SHIFT
-                rank = (
-                    kind != c.STT_FUNC,
-                    (c.STB_GLOBAL, c.STB_WEAK, c.STB_LOCAL).index(min(binding, 2)),
-                    name,
-                )
-                key = (shndx, value)
-                found[key] = min(found.get(key, (rank, name)), (rank, name))
-        for number, value, name in _plt_entries(elf):
-            found.setdefault((number, value), ((True, 0, name), name))
-        self._names: dict[int, tuple[list[int], list[str]]] = {}
-        for (shndx, value), (_, name) in sorted(found.items()):
-            addresses, texts = self._names.setdefault(shndx, ([], []))
-            addresses.append(value)
-            texts.append(spell(name))
-        for marks in self._marks.values():
-            marks.sort()
-
-    def starting_in(self, section: ElfSection, low: int, high: int) -> list[tuple[int, str]]:
-        """(address, name) of the symbols of `section` with low <= address < high."""
-        addresses, texts = self._names.get(section.number, ([], []))
-        first, last = bisect_left(addresses, low), bisect_left(addresses, high)
-        return list(zip(addresses[first:last], texts[first:last], strict=True))
-
-    def describe(self, address: int, section: ElfSection) -> str:
-        """`main+0x4`, or "" without a preceding symbol.
-
-        In an object, `address` is an offset in `section`.
-        """
-        home = section
-        if not self._relocatable:
-            inside = (s for s in self._sections if s.header.addr <= address < s.header.addr + s.header.size)
-            home = next(inside, section)
-        addresses, texts = self._names.get(home.number, ([], []))
-        index = bisect_right(addresses, address) - 1
-        if index < 0:
-            return ""
-        distance = address - addresses[index]
-        return texts[index] + (f"+{distance:#x}" if distance else "")
-
-    def is_data(self, section: ElfSection, address: int) -> bool:
-        """Whether mapping symbols ($d, $x) mark the address as data (psABI)."""
-        marks = self._marks.get(section.number, [])
-        index = bisect_right(marks, (address, True)) - 1
-        return index >= 0 and marks[index][1]
-
-    def next_mark(self, section: ElfSection, address: int) -> int:
-        """The address of the next mapping symbol after `address`."""
-        marks = self._marks.get(section.number, [])
-        index = bisect_right(marks, (address, True))
-        return marks[index][0] if index < len(marks) else M64
-
-
-def _plt_entries(elf: ElfFile) -> Iterator[tuple[int, int, str]]:
-    """(section number, address, "printf@plt") of each PLT entry, from the JUMP_SLOT relocations."""
-    plt, rela = elf.section(".plt"), elf.section(".rela.plt")
-    if plt is None or rela is None or rela.header.type != c.SHT_RELA or not rela.header.link:
-        return
-    table = elf.symbols_of(elf.linked(rela))
-    slots = [row for row in elf.relocations_of(rela).tolist() if row[1] == R.JUMP_SLOT]
-    start = plt.header.addr + c.PLT_HEADER_SIZE
-    for index, (_, _, symbol, _) in enumerate(slots):
-        yield plt.number, start + c.PLT_ENTRY_SIZE * index, f"{table.names[symbol]}@plt"
-
-
-def _is_name(name: str, info: int, shndx: int) -> bool:
-    if (
-        not name
-        or name == ".L0 "
-        or name[:2] in ("$x", "$d")
-        or info & c.ST_TYPE_MASK in (c.STT_SECTION, c.STT_FILE, c.STT_TLS)
-    ):
-        return False
-    return shndx != c.SHN_UNDEF and shndx < c.SHN_LORESERVE
 
 
 class ListingStyle(Record):

@@ -35,7 +35,7 @@ def test_bit_manipulation_is_read_by_the_table() -> None:
     raw = INSNS["sh2add"].encode(rd=10, rs1=11, rs2=12).to_bytes(4, "little")
     assert [line.text for line in disassemble(raw + b"\xff\xff\xff\xff", 0)] == [
         "sh2add a0,a1,a2",
-        ".word 0xffffffff",
+        ".4byte 0xffffffff",
     ]
     assert disassemble_one(raw, 0) == "sh2add a0, a1, a2"
 

@@ -1,0 +1,101 @@
+"""The symbols of a file by address, for listings of its code."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterator
+
+from toyvm.base.bits import M64
+from toyvm.elf import constants as c
+from toyvm.elf.elf_file import ElfFile, ElfSection
+from toyvm.relocations import R
+
+
+class Names:
+    """The symbols of a file by address, or in a relocatable object by section and offset. `spell` writes their names."""
+
+    def __init__(self, elf: ElfFile, spell: Callable[[str], str] = str):
+        self._relocatable = elf.header.type == c.ET_REL
+        self._sections = [s for s in elf.sections if s.header.flags & c.SHF_ALLOC]
+        found: dict[tuple[int, int], tuple[tuple[int, int, str], str]] = {}
+        self._marks: dict[int, list[tuple[int, bool]]] = {}
+        table = elf.symbols(".symtab") or elf.symbols(".dynsym")
+        for name, row in zip(table.names, table.array.tolist(), strict=True) if table else ():
+            _, info, _, shndx, value, _ = row
+            if name[:2] in ("$x", "$d"):
+                self._marks.setdefault(shndx, []).append((value, name[1] == "d"))
+            if _is_name(name, info, shndx):
+                kind, binding = info & c.ST_TYPE_MASK, info >> c.ST_BIND_SHIFT
+                rank = (
+                    kind != c.STT_FUNC,
+                    (c.STB_GLOBAL, c.STB_WEAK, c.STB_LOCAL).index(min(binding, 2)),
+                    name,
+                )
+                key = (shndx, value)
+                found[key] = min(found.get(key, (rank, name)), (rank, name))
+        for number, value, name in _plt_entries(elf):
+            found.setdefault((number, value), ((True, 0, name), name))
+        self._names: dict[int, tuple[list[int], list[str]]] = {}
+        for (shndx, value), (_, name) in sorted(found.items()):
+            addresses, texts = self._names.setdefault(shndx, ([], []))
+            addresses.append(value)
+            texts.append(spell(name))
+        for marks in self._marks.values():
+            marks.sort()
+
+    def starting_in(self, section: ElfSection, low: int, high: int) -> list[tuple[int, str]]:
+        """(address, name) of the symbols of `section` with low <= address < high."""
+        addresses, texts = self._names.get(section.number, ([], []))
+        first, last = bisect_left(addresses, low), bisect_left(addresses, high)
+        return list(zip(addresses[first:last], texts[first:last], strict=True))
+
+    def describe(self, address: int, section: ElfSection) -> str:
+        """`main+0x4`, or "" without a preceding symbol.
+
+        In an object, `address` is an offset in `section`.
+        """
+        home = section
+        if not self._relocatable:
+            inside = (s for s in self._sections if s.header.addr <= address < s.header.addr + s.header.size)
+            home = next(inside, section)
+        addresses, texts = self._names.get(home.number, ([], []))
+        index = bisect_right(addresses, address) - 1
+        if index < 0:
+            return ""
+        distance = address - addresses[index]
+        return texts[index] + (f"+{distance:#x}" if distance else "")
+
+    def is_data(self, section: ElfSection, address: int) -> bool:
+        """Whether mapping symbols ($d, $x) mark the address as data (psABI)."""
+        marks = self._marks.get(section.number, [])
+        index = bisect_right(marks, (address, True)) - 1
+        return index >= 0 and marks[index][1]
+
+    def next_mark(self, section: ElfSection, address: int) -> int:
+        """The address of the next mapping symbol after `address`."""
+        marks = self._marks.get(section.number, [])
+        index = bisect_right(marks, (address, True))
+        return marks[index][0] if index < len(marks) else M64
+
+
+def _plt_entries(elf: ElfFile) -> Iterator[tuple[int, int, str]]:
+    """(section number, address, "printf@plt") of each PLT entry, from the JUMP_SLOT relocations."""
+    plt, rela = elf.section(".plt"), elf.section(".rela.plt")
+    if plt is None or rela is None or rela.header.type != c.SHT_RELA or not rela.header.link:
+        return
+    table = elf.symbols_of(elf.linked(rela))
+    slots = [row for row in elf.relocations_of(rela).tolist() if row[1] == R.JUMP_SLOT]
+    start = plt.header.addr + c.PLT_HEADER_SIZE
+    for index, (_, _, symbol, _) in enumerate(slots):
+        yield plt.number, start + c.PLT_ENTRY_SIZE * index, f"{table.names[symbol]}@plt"
+
+
+def _is_name(name: str, info: int, shndx: int) -> bool:
+    if (
+        not name
+        or name == ".L0 "
+        or name[:2] in ("$x", "$d")
+        or info & c.ST_TYPE_MASK in (c.STT_SECTION, c.STT_FILE, c.STT_TLS)
+    ):
+        return False
+    return shndx != c.SHN_UNDEF and shndx < c.SHN_LORESERVE
