@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 
+from toyvm.base.light_types import TYPE_CHECKING
+
 from .directives.architecture import ARCHITECTURE
 from .directives.control_flow import FLOW
 from .directives.data import DATA
@@ -20,7 +22,6 @@ from .directives.section_switching import SECTIONS
 from .directives.source_lines import LINES
 from .directives.symbol_attributes import SYMBOLS, assign, eqv, redefinition
 from .encode import encode
-from .known.known_statements import KnownStatements
 from .mnemonics import all_candidates, candidates, mnemonics
 from .problems import Abandoned, Fatal, Problem, unknown
 from .sections import AsmSymbol
@@ -28,6 +29,9 @@ from .source_listing import Listed, Mark
 from .state import AssemblerOptions, AssemblyState
 from .statement_reader import Reader, SourceText
 from .statements import NAME_PATTERN, split_operands, symbol_name
+
+if TYPE_CHECKING:
+    from .known.known_statements import KnownStatements
 
 DIRECTIVES = {
     **DATA, **FLOATING, **SECTIONS, **SYMBOLS, **ARCHITECTURE, **DEBUG_INFORMATION, **LINES, **MESSAGES, **RELOCATION,
@@ -41,6 +45,7 @@ _WORD = re.compile(
 # The form that a compiler writes: blank, word, blank, operands that do not begin with a label's ":" or an assignment.
 _USUAL = re.compile(r"[ \t]([A-Za-z_.][\w.]*)(?:[ \t]+([^ \t:=].*))?$")
 
+MANY_LINES = 200  # of one text: from here on, knowing forms saves more time than importing the module takes
 # A label alone on its line
 _LABEL = re.compile(r"[A-Za-z_.$][\w.$]*:$")
 
@@ -51,7 +56,7 @@ class Driver:
     def __init__(self, options: AssemblerOptions):
         self.state = AssemblyState(options)
         self.reader = Reader(self.state)
-        self.known = KnownStatements(self.state, self.reader.macros)
+        self.known: KnownStatements | None = None  # from the first long text on
 
     def run(self, text: str, file: str) -> None:
         """Assemble `text`. Messages call it `file`. Errors are collected in the state.
@@ -75,7 +80,11 @@ class Driver:
         count = len(lines)
         at = text.pos
         data, known = state.chunk.data, state.memo.get
-        assemble = self.known.assemble
+        if count > MANY_LINES and self.known is None:
+            from .known.known_statements import KnownStatements  # which a short text does not pay for
+
+            self.known = KnownStatements(state, reader.macros)
+        known_statements = self.known
         while at < count:
             line = lines[at]
             code = known(line)
@@ -88,10 +97,12 @@ class Driver:
             try:
                 if _LABEL.match(line):
                     self._label(line[:-1])
-                elif not assemble(line):
-                    before = self.known.mark()
+                elif known_statements is None:
                     self.statement(line)
-                    self.known.learn(line, before)
+                elif not known_statements.assemble(line):
+                    before = known_statements.mark()
+                    self.statement(line)
+                    known_statements.learn(line, before)
             except Problem as problem:
                 self._report(problem)
             if texts[-1] is not text or reader.ended:

@@ -6,6 +6,7 @@ import random
 
 import pytest
 
+from toyvm.assembler import statement_loop
 from toyvm.assembler.assemble import assemble_texts
 from toyvm.assembler.known.known_statements import KnownStatements
 from toyvm.assembler.layout import section_layout
@@ -38,10 +39,12 @@ _SYMBOLS = ("x", "y", ".L1", "s1", "number", "far", "rne", "1f")
 
 def outcome(text: str, options: AssemblerOptions) -> object:
     """The bytes of the object and the warnings, or the messages."""
-    try:
-        made = assemble_texts([(text, "t.s")], "t.o", options)
-    except ToyvmError as error:
-        return str(error)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(statement_loop, "MANY_LINES", 0)
+        try:
+            made = assemble_texts([(text, "t.s")], "t.o", options)
+        except ToyvmError as error:
+            return str(error)
     return made.output.file(), made.warnings, made.errors
 
 
