@@ -8,7 +8,7 @@ the file). A segment of RELRO sections ends at a page's end in memory, since pro
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import pairwise
+from itertools import groupby, pairwise
 
 import numpy as np
 
@@ -39,6 +39,7 @@ from ..elf.constants import (
 )
 from ..elf.headers import Phdr
 from .inputs.columns import MAX_SIZE, Column, ProgramColumns
+from .inputs.property_notes import NAME as PROPERTIES
 from .link_errors import Diagnostics
 from .link_options import DEFAULT_BASE, LinkOptions
 from .output_names import OutputRegion, member_rank, output_name, place
@@ -264,6 +265,12 @@ _PERMISSIONS = {
 }
 
 
+def note_runs(outputs: Sequence[OutputSection]) -> list[list[OutputSection]]:
+    """Notes in memory, those of one alignment together: readers pad the notes of a PT_NOTE to its alignment."""
+    notes = [s for s in outputs if s.type == SHT_NOTE and s.flags & SHF_ALLOC and s.size]
+    return [list(run) for _, run in groupby(notes, key=lambda section: section.align)]
+
+
 def _count_phdrs(outputs: Sequence[OutputSection], options: LinkOptions) -> int:
     """The number of program headers other than PT_LOAD that `output_file.phdrs` makes."""
     present = {s.name for s in outputs if s.size}
@@ -271,7 +278,7 @@ def _count_phdrs(outputs: Sequence[OutputSection], options: LinkOptions) -> int:
     count += 2 * (".interp" in present)  # PHDR, INTERP
     count += ".riscv.attributes" in present
     count += ".dynamic" in present
-    count += any(s.type == SHT_NOTE and s.flags & SHF_ALLOC and s.size for s in outputs)
+    count += len(note_runs(outputs)) + (PROPERTIES in present)
     count += any(s.flags & SHF_TLS and s.size for s in outputs)
     count += ".eh_frame_hdr" in present
     count += options.relro and any(s.region is OutputRegion.RELRO and s.size for s in outputs)

@@ -20,6 +20,7 @@ from .image_layout import ImageLayout, lay_out
 from .inputs.abi_attributes import check_width, merge_attributes, merge_flags, wants_exec_stack
 from .inputs.columns import UNDEFINED, ProgramColumns, flatten, without_debug
 from .inputs.files import Opened, ScriptItem, open_inputs
+from .inputs.property_notes import merge_properties
 from .inputs.symbol_resolution import resolve
 from .link_errors import Diagnostics
 from .link_options import Input, LinkOptions
@@ -79,6 +80,7 @@ def link(inputs: Sequence[Input], options: LinkOptions) -> LinkResult:
     check_width(resolution, options, errors)
     e_flags = merge_flags(resolution, errors)
     attributes = merge_attributes(resolution, errors)
+    properties = merge_properties(resolution, options.xlen, errors)
     errors.checkpoint()
 
     # Put all inputs into columns. The set of objects is fixed from here on.
@@ -138,7 +140,7 @@ def link(inputs: Sequence[Input], options: LinkOptions) -> LinkResult:
     errors.checkpoint()
     program, tables = make_tables(program, needs, options)
     _keep(history, "tables", program)
-    program, made = make_sections(program, needs, tables, public, attributes, script, options)
+    program, made = make_sections(program, needs, tables, public, attributes, properties, script, options)
     _keep(history, "sections", program)
 
     if scripted:

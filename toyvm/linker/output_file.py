@@ -19,6 +19,7 @@ from ..elf.constants import (
     PHDR_SIZE,
     PT_DYNAMIC,
     PT_GNU_EH_FRAME,
+    PT_GNU_PROPERTY,
     PT_GNU_RELRO,
     PT_GNU_STACK,
     PT_INTERP,
@@ -33,7 +34,6 @@ from ..elf.constants import (
     SHF_LINK_ORDER,
     SHF_TLS,
     SHT_NOBITS,
-    SHT_NOTE,
     SHT_RELA,
     SHT_STRTAB,
     SHT_SYMTAB,
@@ -42,8 +42,9 @@ from ..elf.constants import (
 )
 from ..elf.headers import Ehdr, Phdr, Shdr
 from ..elf.record_arrays import Table
-from .image_layout import ImageLayout, OutputSection
+from .image_layout import ImageLayout, OutputSection, note_runs
 from .inputs.columns import Column, ProgramColumns
+from .inputs.property_notes import NAME as PROPERTIES
 from .link_options import LinkOptions
 from .output_names import OutputRegion
 from .synthetic.symbol_table import Strings, SymbolTableBytes, section_numbers
@@ -75,12 +76,10 @@ def phdrs(layout: ImageLayout, options: LinkOptions, exec_stack: bool) -> list[P
     for s in layout.segments:
         found.append(Phdr(PT_LOAD, s.flags, s.offset, s.addr, s.addr, s.filesz, s.memsz, options.page))
     of_section(PT_DYNAMIC, ".dynamic", PF_R | PF_W)
-    notes = [s for s in layout.outputs if s.type == SHT_NOTE and s.flags & SHF_ALLOC and s.size]
-    if notes:
-        first, last = notes[0], notes[-1]
-        size = last.end - first.addr
-        align = max(s.align for s in notes)
-        found.append(Phdr(PT_NOTE, PF_R, first.offset, first.addr, first.addr, size, size, align))
+    for run in note_runs(layout.outputs):
+        first, size = run[0], run[-1].end - run[0].addr
+        found.append(Phdr(PT_NOTE, PF_R, first.offset, first.addr, first.addr, size, size, first.align))
+    of_section(PT_GNU_PROPERTY, PROPERTIES, PF_R)
     tls = layout.tls()
     if tls is not None:
         start, filled, size, align = tls

@@ -53,6 +53,8 @@ from .image_layout import OutputSection as ImageSection
 from .inputs.abi_attributes import check_width, merge_attributes, merge_flags
 from .inputs.columns import UNDEFINED, Column, ProgramColumns, flatten, without_debug
 from .inputs.files import open_inputs
+from .inputs.property_notes import NAME as PROPERTIES
+from .inputs.property_notes import merge_properties, property_align
 from .inputs.symbol_resolution import DefinitionKind, GlobalSymbol, resolve
 from .link_errors import Diagnostics
 from .link_options import Input, LinkOptions
@@ -91,8 +93,11 @@ def link_relocatable(inputs: Sequence[Input], options: LinkOptions) -> Relocatab
     check_width(resolution, options, errors)
     e_flags = merge_flags(resolution, errors)
     attributes = merge_attributes(resolution, errors)
+    properties = merge_properties(resolution, options.xlen, errors)
     program = flatten(resolution, errors, relocatable=True, commons=options.place_commons)
     errors.checkpoint()
+    notes = np.array([name == PROPERTIES for name in program.sections.name], dtype=bool)
+    program = replace(program, sections=replace(program.sections, live=program.sections.live & ~notes))
     if options.strip:
         program = without_debug(program)
     if options.gc_sections:
@@ -104,7 +109,7 @@ def link_relocatable(inputs: Sequence[Input], options: LinkOptions) -> Relocatab
     layout = None
     if scripted:
         program, layout = _laid_out(program, scripted, errors)
-    joined = _Joiner(program, options, layout).join(e_flags, attributes)
+    joined = _Joiner(program, options, layout).join(e_flags, attributes, properties)
     errors.checkpoint()
     names = tuple(loaded.object.name for loaded in resolution.files)
     image = write_object(joined)
@@ -188,7 +193,7 @@ class _Joiner:
         self.names: list[str] = [""]
         self.rows: list[tuple[int, int, int, int, int, int]] = [(0, 0, 0, 0, 0, 0)]
 
-    def join(self, e_flags: int, attributes: bytes) -> ObjectFile:
+    def join(self, e_flags: int, attributes: bytes, properties: bytes) -> ObjectFile:
         groups = self._place_sections()
         for joined in self.joined:
             self._symbol("", STB_LOCAL, STT_SECTION, 0, joined.number, 0, 0)
@@ -200,6 +205,9 @@ class _Joiner:
         self._assigned(number)
         self._defsyms(number)
         sections = [NULL_SECTION, *self._sections(number)]
+        if properties:
+            align = property_align(self.options.xlen)
+            sections.append(Section(PROPERTIES, SHT_NOTE, SHF_ALLOC, align, data=properties))
         if self.options.build_id != "none":
             note = build_id_note(self.options.build_id)
             sections.append(Section(BUILD_ID, SHT_NOTE, SHF_ALLOC, 4, data=note))

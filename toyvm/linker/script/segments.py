@@ -15,6 +15,7 @@ from ...elf.constants import (
     PHDR_SIZE,
     PT_DYNAMIC,
     PT_GNU_EH_FRAME,
+    PT_GNU_PROPERTY,
     PT_GNU_RELRO,
     PT_GNU_STACK,
     PT_INTERP,
@@ -28,6 +29,7 @@ from ...elf.constants import (
 from ...elf.headers import Phdr
 from ..inputs.abi_attributes import wants_exec_stack
 from ..inputs.columns import ProgramColumns
+from ..inputs.property_notes import NAME as PROPERTIES
 from ..link_options import LinkOptions
 from .file_positions import FilePositions
 from .flags import ALLOC, CODE, CONTENTS, LOAD, READONLY, TLS
@@ -81,7 +83,7 @@ def estimated_headers(sizing: Sizing) -> int:
     count += sizing.relro
     count += _named(table, _FRAMES) is not None
     count += _has_stack_note(program, options)
-    count += len(_note_runs(table))
+    count += len(_note_runs(table)) + (_named(table, PROPERTIES) is not None)
     count += any(placed.flags & TLS for placed in present(table))
     count += _named(table, _ATTRIBUTES) is not None
     return EHDR_SIZE + PHDR_SIZE * count
@@ -142,6 +144,9 @@ def _usual(sizing: Sizing) -> list[Mapped]:
     if dynamic is not None and dynamic.flags & LOAD:
         segments.append(Mapped(PT_DYNAMIC, [dynamic]))
     segments += [Mapped(PT_NOTE, run) for run in _note_runs(table)]
+    properties = _named(table, PROPERTIES)
+    if properties is not None and properties.size:
+        segments.append(Mapped(PT_GNU_PROPERTY, [properties]))
     thread_local = [placed for placed in present(table) if placed.flags & TLS]
     if thread_local:
         segments.append(Mapped(PT_TLS, thread_local, flags=PF_R))

@@ -24,6 +24,8 @@ from toyvm.relocations import R
 
 from ..image_layout import ImageLayout
 from ..inputs.columns import Column, NewSection, ProgramColumns
+from ..inputs.property_notes import NAME as PROPERTIES
+from ..inputs.property_notes import property_align
 from ..link_options import LinkOptions
 from ..relax.deletions import Deletions
 from ..scan_relocations import Needs
@@ -60,6 +62,7 @@ def make_sections(
     tables: GotPltTables,
     public: Column,
     attributes: bytes,
+    properties: bytes,
     script: VersionScript,
     options: LinkOptions,
 ) -> tuple[ProgramColumns, LinkerSections]:
@@ -75,6 +78,9 @@ def make_sections(
         made.append(
             NewSection(".riscv.attributes", SHT_RISCV_ATTRIBUTES, 0, 1, len(attributes), 0, attributes)
         )
+    if properties:
+        align = property_align(options.xlen)
+        made.append(NewSection(PROPERTIES, SHT_NOTE, SHF_ALLOC, align, len(properties), 0, properties))
     if options.build_id != "none":
         note = build_id_note(options.build_id)
         made.append(NewSection(BUILD_ID, SHT_NOTE, SHF_ALLOC, 4, len(note), 0, note))
