@@ -175,3 +175,19 @@ def test_multibyte_warnings(tmp_path: Path) -> None:
             )
             said.append(done.stderr.count("Warning: multibyte" if how == "warn" else "contains multibyte"))
         assert said[0] == said[1]
+
+
+@pytest.mark.parametrize(
+    "line", ["add a0, s2, a1", "lw a0, 4(t3)", "call f, t6", "mv s11, a0", "lw a0, 4(s1)", "la t2, f"]
+)
+def test_an_embedded_architecture_has_16_registers(line: str, tmp_path: Path) -> None:
+    require_oracle(GNU_AS)
+    (tmp_path / "a.s").write_text(f" {line}\n")
+    command = [GNU_AS, "-march=rv32e", "-mabi=ilp32e", "a.s"]
+    taken = not subprocess.run(command, cwd=tmp_path, capture_output=True, check=False).returncode
+    try:
+        assemble_texts([(f" {line}\n", "a.s")], "a.o", AssemblerOptions(march="rv32e"))
+    except AssemblyError as error:
+        assert not taken and "the architecture ends at x15" in str(error)
+    else:
+        assert taken

@@ -13,7 +13,8 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+import textwrap
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from toyvm.base.resources import cache_dir
@@ -88,12 +89,51 @@ def reason(log: str) -> str:
     return next((line for line in reversed(lines) if line), "")[:120]
 
 
+PAGE = Path(__file__).resolve().parents[2] / "docs/reference/gas-testsuite.md"
+
+# Why a test that GNU as passes fails here. Whatever else fails is listed with its first difference.
+REASONS = {
+    "weakref tests, relocations": "a relocation names the alias of an alias of a `.weakref` where GNU as names the label",
+    ".xstabs": "stabs are dropped, with a warning: nothing reads the format any more",
+    "elf ehopt0": "`DW_CFA_advance_loc4` in a hand-written .eh_frame keeps its length; GNU as shortens it",
+    "elf line": "`.file` and `.line` in a macro do not change the file and line of messages",
+    "macros badarg": "a `local` with the name of a parameter, and a default of a required parameter, are accepted",
+    "macros dot": "`label: .macro` without a name, and a macro called `.macro`, are refused",
+    "gas/riscv/float16-be": "`-mbig-endian`: there is no big-endian RISC-V Linux",
+    "gas/riscv/lla64-fail": "`lla` takes every constant of 32 bits",
+    "gas/riscv/lla64": "`lla a0, 0xffffffffffffffff` is `addi`, which has the same result as GNU's `addiw`",
+    "gas/riscv/march-fail-base-02": "rv64e is known, as in later versions of GNU as",
+}
+
+
+def page(gnu: Mapping[str, tuple[str, str]], found: Mapping[str, tuple[str, str]]) -> str:
+    """The page of the documentation."""
+    passed = [name for name, (verdict, _) in gnu.items() if verdict == "PASS"]
+    failed = [name for name in passed if found.get(name, ("", ""))[0] != "PASS"]
+    rows = [f"- `{name}`: {REASONS.get(name) or reason(found.get(name, ('', ''))[1])}" for name in failed]
+    text = f"""# The assembler in GNU's own tests
+
+`python -m tests.suites.binutils --write-docs` writes this page: it runs gas's test suite
+(binutils 2.40, as Debian ships it, for riscv64-linux) with GNU as, and with toyvm's `as` in its
+place (`--gnu-messages -march=rv64g -misa-spec=2.2`, Debian's defaults). All other tools are GNU's.
+Of the {len(passed)} tests that GNU as passes, {len(passed) - len(failed)} pass here
+({100 * (len(passed) - len(failed)) / len(passed):.1f} %). The rest:
+
+"""
+    lines = [
+        textwrap.fill(row, 100, subsequent_indent="  ", break_on_hyphens=False, break_long_words=False)
+        for row in rows
+    ]
+    return text + "\n".join(lines) + "\n"
+
+
 def main() -> int:
     """Run both, and compare. Returns 1 if DejaGnu is missing."""
     parser = argparse.ArgumentParser(prog="python -m tests.suites.binutils", description=__doc__)
     parser.add_argument(
         "names", nargs="*", metavar="NAME.exp", help="such as gas/riscv/riscv.exp (default: all)"
     )
+    parser.add_argument("--write-docs", action="store_true", help="write docs/reference/gas-testsuite.md")
     parser.add_argument("--folder", type=Path, default=cache_dir() / "binutils")
     options = parser.parse_args()
     if not shutil.which("runtest"):
@@ -111,6 +151,8 @@ def main() -> int:
     failed = [name for name in passed if found.get(name, ("", ""))[0] != "PASS"]
     for name in failed:
         print(f"{name}: {reason(found.get(name, ('', ''))[1])}")
+    if options.write_docs and not options.names:
+        PAGE.write_text(page(gnu, found))
     print(f"{len(passed) - len(failed)} of the {len(passed)} tests that GNU as passes")
     return 0
 

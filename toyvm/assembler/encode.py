@@ -11,7 +11,7 @@ from ..isa.ieee754 import ROUNDING_MODES
 from ..isa.lookup_tables import FLI_NAMES
 from ..isa.operands import FLOAT_KINDS, parse_fence_set
 from ..isa.pseudo import PSEUDOS
-from ..isa.registers import CSRS, X_NUMBERS
+from ..isa.registers import CSRS, X_NAMES, X_NUMBERS
 from ..isa.table import INSNS
 from ..relocation_fields import scatter
 from ..relocations import MODIFIERS, RELOCATIONS, R, Tool
@@ -142,6 +142,8 @@ def encode(state: AssemblyState, mnemonic: str, pieces: Sequence[str]) -> None:
     else:
         operands = [parse_operand(piece) for piece in pieces]
     count = len(operands)
+    if state.is_embedded:
+        _refuse_upper_registers(operands)
     if state.modes.rvc and _compress(state, mnemonic, operands):
         return
     missing = ""
@@ -172,6 +174,14 @@ def encode(state: AssemblyState, mnemonic: str, pieces: Sequence[str]) -> None:
     if missing:
         raise _missing(state, mnemonic, missing)
     raise _misfit(state, mnemonic, options, pieces, operands)
+
+
+def _refuse_upper_registers(operands: list[WrittenOperand]) -> None:
+    """Raise Problem if an operand is one of x16 to x31, which RV32E and RV64E do not have."""
+    for operand in operands:
+        if operand.form in ("register", "memory") and operand.number > 15:
+            name = operand.text or X_NAMES[operand.number]
+            raise Problem(f"{name} is x{operand.number}, and the architecture ends at x15", name)
 
 
 def _emit_checked(state: AssemblyState, candidate: Candidate, operands: list[WrittenOperand]) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
+from itertools import groupby
 
 from toyvm.base.record import Record
 
@@ -406,19 +407,13 @@ def _mark_odd_padding(state: AssemblyState) -> None:
 
 def _trim_mapping_symbols(state: AssemblyState, layout: SectionLayout) -> None:
     """Drop mapping symbols of empty ranges (gas: riscv_check_mapping_symbols)."""
-    dropped = set()
+    dropped: set[AsmSymbol] = set()
     for section in filter(lambda section: section.mapping, state.sections):
-        kept: list[tuple[int, AsmSymbol]] = []
-        for symbol in section.mapping:
-            address = layout.address(symbol)
-            while kept and kept[-1][0] == address:
-                if symbol.name == "$x" and kept[-1][1].name.startswith("$xrv"):
-                    dropped.add(symbol)  # it says less
-                    break
-                dropped.add(kept.pop()[1])
-            else:
-                kept.append((address, symbol))
-        if kept and kept[-1][0] == section.size:
-            dropped.add(kept[-1][1])
+        for address, symbols in groupby(section.mapping, layout.address):
+            group = list(symbols)
+            kept = group[-1]
+            if kept.name == "$x":  # one with the architecture says more
+                kept = next((symbol for symbol in reversed(group) if symbol.name.startswith("$xrv")), kept)
+            dropped.update(symbol for symbol in group if symbol is not kept or address == section.size)
     if dropped:
         state.symbols.order = [symbol for symbol in state.symbols.order if symbol not in dropped]

@@ -130,6 +130,12 @@ def _encode_number(state: AssemblyState, pieces: list[str]) -> None:
 
     Raises Problem.
     """
+    if len(pieces) == 2 and is_format(pieces[0]):
+        raise Problem(
+            f".insn {pieces[0]} takes its operands after a blank",
+            pieces[0],
+            gnu="unrecognized opcode `{operands}'",
+        )
     if not 1 <= len(pieces) <= 2:
         problem = unknown("format of .insn", (pieces or [""])[0].partition(" ")[0], _FORMATS)
         problem.gnu = "unrecognized values `{operands}'"

@@ -138,6 +138,7 @@ class AssemblyState:
         self.enabled = enabled_rows(self.modes.arch)
         self.more_rows = needs_encoded(self.modes.arch)
         self.xlen = self.modes.arch.xlen
+        self.is_embedded = self.modes.arch.has("e")  # with 16 registers
         self.versions: list[VersionedName] = []
         self.relocs: list[ExplicitReloc] = []
         self.absolute: list[Chunk] = []  # the stretches of .struct
@@ -261,6 +262,7 @@ class AssemblyState:
         self.enabled = enabled_rows(self.modes.arch)
         self.more_rows = needs_encoded(self.modes.arch)
         self.xlen = self.modes.arch.xlen
+        self.is_embedded = self.modes.arch.has("e")  # with 16 registers
         self.forget_statements()
         self.refresh_memo()
 
