@@ -15,7 +15,7 @@ from tests.support.harness import ASM, GUEST, OPTIONS, Case, cases, check_case, 
 from tests.support.ways import LONG, engines_made, facts, native_entries
 from toyvm.base.record import replace
 from toyvm.engines.checking.lockstep_engine import LockstepError
-from toyvm.engines.llvm.llvm_engine import LlvmEngine
+from toyvm.engines.llvm.interp.interpreting_engine import InterpretingEngine
 from toyvm.engines.llvm.translator import unavailable
 from toyvm.kernel.proc.scheduler import random_quanta
 from toyvm.machine.hart import Hart
@@ -38,12 +38,12 @@ def test_no_difference(case: Case, seed: int) -> None:
 def test_a_wild_write_is_found_wherever_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     """Into a frame that nobody has ever touched."""
 
-    def wild(self: LlvmEngine, hart: Hart, budget: int) -> Trap | None:
+    def wild(self: InterpretingEngine, hart: Hart, budget: int) -> Trap | None:
         self._memory.u8[self._memory.size - 100] = 7
         return original(self, hart, budget)
 
-    original = LlvmEngine.run
-    monkeypatch.setattr(LlvmEngine, "run", wild)
+    original = InterpretingEngine.run
+    monkeypatch.setattr(InterpretingEngine, "run", wild)
     with pytest.raises(LockstepError, match=r"\* \[0x3ffff98\] +llvm 0x700000000 +reference 0x0"):
         run_case(Case(ASM / "hello.s", "static"), replace(OPTIONS, engine="lockstep"))
 

@@ -31,7 +31,7 @@ MAX_WINDOW = 512  # the most pages that one fault reads or maps
 
 RECLAIM_POLICIES = ("clock", "lru", "fifo", "random", "second-chance", "wsclock")
 THP_POLICIES = ("always", "madvise", "never")
-ENGINES = ("auto", "llvm", "reference", "lockstep")
+ENGINES = ("auto", "llvm", "native", "reference", "lockstep")
 TRACES = ("faults", "cow", "swap", "syscalls", "process", "loader", "insn")
 NETS = ("machine", "loopback-host")
 VIEWS = ("maps", "smaps", "pagetable")
@@ -379,7 +379,8 @@ class RunOptions(Limits):
         metavar="ENGINE",
         choices=ENGINES,
         help="choose the engine: auto and llvm translate hot code to native code (auto also works without LLVM), "
-        "reference interprets in Python, lockstep runs both and compares them",
+        "native executes cold code in native code, too, reference interprets in Python, lockstep runs native and "
+        "reference and compares them",
     )
     caching: bool = option(
         default=True,

@@ -14,6 +14,7 @@ from toyvm.engines import engine_choice
 from toyvm.engines.checking.lockstep_engine import LockstepEngine
 from toyvm.engines.checking.walk_engine import WalkEngine
 from toyvm.engines.engine import Engine
+from toyvm.engines.llvm.interp.interpreting_engine import InterpretingEngine
 from toyvm.engines.llvm.llvm_engine import LlvmEngine
 from toyvm.engines.llvm.tiers import EAGER
 from toyvm.engines.llvm.translator import Translator
@@ -23,8 +24,9 @@ from toyvm.run_options import RunOptions
 
 # How each way of `WAYS` executes. "eager" is the LLVM engine that translates early and at once, so that a program of a few
 # thousand instructions is native code; "llvm" is as users have it. "quick" is "eager" with code that LLVM optimises less,
-# for the many programs of glibc, where most of the time would be LLVM's.
-WAYS = ("reference", "llvm", "eager")
+# for the many programs of glibc, where most of the time would be LLVM's. "interpreter" is "eager" with the native
+# interpreter from the first instruction on.
+WAYS = ("reference", "llvm", "eager", "interpreter")
 LONG = 6000  # instructions from which on some code of every program repeats
 _ENGINES_OWN = ("tlb_misses",)  # native code looks into other tables first
 
@@ -44,6 +46,8 @@ def engines_made(way: str) -> Iterator[list[Engine]]:
         if way in ("eager", "quick"):
             translator = _translator(2 if way == "eager" else 0)
             made.append(LlvmEngine(memory, translator=translator, thresholds=EAGER))
+        elif way == "interpreter":
+            made.append(InterpretingEngine(memory, translator=_translator(2), thresholds=EAGER, first=0))
         elif way == "lockstep":
             seed = options.get("seed", 0)
             assert isinstance(seed, int)
@@ -60,7 +64,7 @@ def engines_made(way: str) -> Iterator[list[Engine]]:
 
 def native_entries(engine: Engine) -> int:
     """How often an engine entered native code."""
-    count = getattr(engine, "native_entries", 0)
+    count = getattr(engine, "native_entries", 0) + getattr(engine, "interpreted", 0)
     assert isinstance(count, int)
     return count
 

@@ -19,11 +19,11 @@ def make_engine(
     caching: bool = True,
     seed: int = 0,
 ) -> Engine:
-    """The engine called `name`: auto, llvm, reference or lockstep.
+    """The engine called `name`, one of `run_options.ENGINES`.
 
     `caching`: use the code that earlier runs left in the cache. `seed` decides the lengths of
     lockstep's pieces. With `on_trace` the engine is always the reference engine. Raises UsageError
-    for another name, and for llvm and lockstep without LLVM. Without LLVM, auto prints a message
+    for another name, and without LLVM for llvm, native and lockstep. Without LLVM, auto prints a message
     when code becomes hot, and runs it in Python.
     """
     if name == "reference" or on_trace is not None:
@@ -34,7 +34,7 @@ def make_engine(
         from .llvm.llvm_engine import LlvmEngine
 
         return LlvmEngine(memory, caching=caching)
-    if name in ("llvm", "lockstep"):
+    if name in ("llvm", "native", "lockstep"):
         from .llvm.translator import unavailable
 
         if reason := unavailable():
@@ -43,6 +43,10 @@ def make_engine(
         from .llvm.llvm_engine import LlvmEngine
 
         return LlvmEngine(memory, caching=caching)
+    if name == "native":
+        from .llvm.interp.interpreting_engine import InterpretingEngine
+
+        return InterpretingEngine(memory, caching=caching)
     if name == "lockstep":
         from .checking.lockstep_engine import LockstepEngine
 

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import pytest
 
 from tests.support.bare_machine import CODE, CODE_PAGES, DATA, NO_ACCESS, READ_ONLY, Machine, code
+from toyvm.base.record import replace
 from toyvm.engines.checking.walk_engine import WalkEngine
 from toyvm.engines.engine import Engine
+from toyvm.engines.llvm.interp.interpreting_engine import InterpretingEngine
+from toyvm.engines.llvm.tiers import EAGER
+from toyvm.engines.llvm.translator import Translator, unavailable
 from toyvm.engines.python.reference_engine import ReferenceEngine
 from toyvm.machine.hart import Hart
 from toyvm.machine.sv39 import PTE_A, PTE_D, walk
@@ -16,12 +23,16 @@ M = (1 << 64) - 1
 MIN, MAX = 1 << 63, (1 << 63) - 1
 MIN32 = 0xFFFFFFFF80000000  # -2**31 as a register holds it
 
-WAYS = ["single", "trace", "walk"]
+WAYS = ["single", "trace", "walk", *([] if unavailable() else ["interpreter"])]
+_ALWAYS = replace(EAGER, arrivals=1 << 30)  # no region
 
 
 def engine_for(way: str, machine: Machine) -> Engine:
     if way == "walk":
         return WalkEngine(machine.memory)
+    if way == "interpreter":
+        translator = Translator(str(Path(os.environ["TOYVM_TEST_SCRATCH"]) / "native"))
+        return InterpretingEngine(machine.memory, translator=translator, thresholds=_ALWAYS, first=0)
     return ReferenceEngine(machine.memory, hot=1 if way == "trace" else 1 << 30)
 
 

@@ -15,10 +15,12 @@ from tests.support.bare_machine import CODE, Machine, code
 from tests.unit.engines.llvm.test_llvm_engine import AT_ONCE
 from tests.unit.engines.test_agreement import ADDRESSES, CORNERS, MEMORY, outcome
 from toyvm.base.bits import M64
+from toyvm.base.record import replace
 from toyvm.engines.checking.walk_engine import WalkEngine
 from toyvm.engines.engine import Engine
 from toyvm.engines.llvm.analysis.regions import operations
-from toyvm.engines.llvm.emit.region_printer import native as native_tree
+from toyvm.engines.llvm.emit.effects_text import native as native_tree
+from toyvm.engines.llvm.interp.interpreting_engine import InterpretingEngine
 from toyvm.engines.llvm.llvm_engine import NATIVE_FCSR, LlvmEngine
 from toyvm.engines.llvm.translator import Translator, unavailable
 from toyvm.engines.python.reference_engine import ReferenceEngine
@@ -114,8 +116,11 @@ def set_state(
 
 
 @pytest.fixture(scope="module")
-def translator() -> Translator:
-    return Translator(folder=None)
+def translator(tmp_path_factory: pytest.TempPathFactory) -> Translator:
+    """With a cache, which has the interpreter after its first use."""
+    translator = Translator(folder=str(tmp_path_factory.mktemp("native")))
+    translator.keeping = False
+    return translator
 
 
 def make_native(engine: LlvmEngine, machine: Machine) -> bool:
@@ -125,7 +130,7 @@ def make_native(engine: LlvmEngine, machine: Machine) -> bool:
     return machine.hart.pc in engine._space.native
 
 
-WAYS = ("llvm", "single", "trace", "walk")
+WAYS = ("llvm", "interpreter", "single", "trace", "walk")
 
 
 def differences(ours: Machine, theirs: Machine) -> list[str]:
@@ -144,14 +149,18 @@ def test_every_engine_does_the_same(name: str, translator: Translator) -> None:
     insn, chance = INSNS[name], random.Random(name)
     variants = [decoded for decoded, _ in zip(encodings(insn, chance), range(ENCODINGS), strict=False)]
     loops = [code(decoded.word, ("jal", {"imm": -insn.length})).ljust(SPACING, b"\0") for decoded in variants]
-    machines = [Machine(b"".join(loops), (), MEMORY) for _ in range(4)]
+    machines = [Machine(b"".join(loops), (), MEMORY) for _ in WAYS]
     translator.forget()
     llvm = LlvmEngine(machines[0].memory, translator=translator, thresholds=AT_ONCE)
+    interpreter = InterpretingEngine(
+        machines[1].memory, translator=translator, thresholds=replace(AT_ONCE, arrivals=1 << 30), first=0
+    )
     engines: list[Engine] = [
         llvm,
-        ReferenceEngine(machines[1].memory, hot=1 << 30),
-        ReferenceEngine(machines[2].memory, hot=1),
-        WalkEngine(machines[3].memory),
+        interpreter,
+        ReferenceEngine(machines[2].memory, hot=1 << 30),
+        ReferenceEngine(machines[3].memory, hot=1),
+        WalkEngine(machines[4].memory),
     ]
     accesses = bool(operations(tree(insn)) & MEMORY_OPS)
     for number, decoded in enumerate(variants):

@@ -20,7 +20,7 @@ from toyvm.machine.physical_memory import PhysicalMemory
 from toyvm.machine.traps import Trap
 
 from ..engine import CallHook, FaultHook
-from ..llvm.llvm_engine import LlvmEngine
+from ..llvm.interp.interpreting_engine import InterpretingEngine
 from ..llvm.tiers import EAGER
 from ..llvm.translator import Translator
 from ..python.reference_engine import ReferenceEngine
@@ -28,6 +28,7 @@ from .memory_pair import MemoryPair
 
 _PIECES = (1, 7, 50, 400, 2000, 10_000)  # instructions; half of the pieces are short
 _HOT = (8, 250, 1 << 30)  # compare native code with traces, with traces and blocks, or with blocks only
+_FIRST = (0, 0, 3000)  # instructions before the native interpreter
 _SHOWN = 8  # doublewords of memory in a message
 MAX_SPACES = 256
 
@@ -48,15 +49,19 @@ class LockstepEngine:
         self._random = random.Random(seed)
         self._twin = PhysicalMemory(memory.size)
         self._memories = MemoryPair(memory, self._twin)
-        self._translator = translator or Translator(folder=None)
-        self._llvm = LlvmEngine(memory, translator=self._translator, thresholds=EAGER)
+        if translator is None:
+            translator = Translator()
+            translator.keeping = False
+        self._llvm = InterpretingEngine(
+            memory, translator=translator, thresholds=EAGER, first=self._random.choice(_FIRST)
+        )
         self._reference = ReferenceEngine(self._twin, hot=self._random.choice(_HOT))
         self._spaces: dict[int, tuple[Mmu, Mmu]] = {}  # by identity: an Mmu and its twin
 
     @property
     def native_entries(self) -> int:
         """How often native code was entered."""
-        return self._llvm.native_entries
+        return self._llvm.native_entries + self._llvm.interpreted
 
     @property
     def stretch(self) -> int:

@@ -17,7 +17,7 @@ from toyvm.machine.physical_memory import PAGE_SHIFT, PhysicalMemory
 from toyvm.machine.traps import Trap
 
 from ..code_map import CodeMap
-from ..effects import Effects
+from ..effects import Effects, illegal
 from ..python.prepared_rows import bound
 from ..python.reference_engine import ECALL, ReferenceEngine
 from . import state_layout as layout
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 MAX_COPIES = 2  # regions that may contain the same block, other than as part of a short callee
 SPARE_TABLES = 4
 NATIVE_FCSR = 4 << 5  # values of fcsr from here on have a rounding mode that the host lacks
-_NO_ROOM = MemoryError, OSError  # the host cannot allocate memory, or cannot load LLVM for lack of it
+NO_ROOM = MemoryError, OSError  # the host cannot allocate memory, or cannot load LLVM for lack of it
 _AT_CALL = layout.STOP, layout.LOOKUP  # how native code leaves at a system call
 _NO_RANGES = array("Q", bytes(8 * (layout.RANGES_END - layout.RANGES)))
 
@@ -51,6 +51,8 @@ class LlvmEngine(ReferenceEngine):
     whose tiers then execute every instruction. On a host without native code, hot code stays in
     Python.
     """
+
+    _code_type: type[NativeCode] = NativeCode
 
     def __init__(
         self,
@@ -129,7 +131,7 @@ class LlvmEngine(ReferenceEngine):
         if self._arena is not None:
             try:
                 self._bind_space(hart.mmu)
-            except _NO_ROOM as failure:
+            except NO_ROOM as failure:
                 self._give_up(failure)
 
     def _bind_space(self, mmu: Mmu) -> None:
@@ -159,7 +161,7 @@ class LlvmEngine(ReferenceEngine):
     def _code(self, mmu: Mmu) -> CodeMap:
         code = mmu.code
         if not isinstance(code, NativeCode) or code.owner is not self:
-            code = mmu.code = NativeCode(self)
+            code = mmu.code = self._code_type(self)
         if code.generation != self._generation:
             code.forget_native()
             code.generation = self._generation
@@ -191,12 +193,7 @@ class LlvmEngine(ReferenceEngine):
         self.native_entries += 1
         total = before = left + self._reserve
         self._end = c.end + self._reserve
-        words[0:32] = array("Q", x)
-        if hart.f != self._floats:
-            self._floats = hart.f[:]
-            words[32:64] = array("Q", self._floats)
-        words[layout.FCSR] = hart.fcsr
-        words[layout.RESERVATION] = layout.NO_RESERVATION if hart.reservation is None else hart.reservation
+        self._registers_in(hart)
         while True:
             if words[layout.GENERATION] != self._space.runs:
                 self._forget_ranges()
@@ -215,20 +212,12 @@ class LlvmEngine(ReferenceEngine):
                 break
             self._space.link(pc, function)
         self._drop_stale()
-        x[:] = words[0:32].tolist()
-        if words[layout.FLOATS]:
-            words[layout.FLOATS] = 0
-            self._floats = words[32:64].tolist()
-            hart.f[:] = self._floats
-        hart.fcsr = words[layout.FCSR]
-        reservation = words[layout.RESERVATION]
-        hart.reservation = None if reservation == layout.NO_RESERVATION else reservation
+        self._registers_out(hart)
         rest = min(total, left)
         taken = self._reserve - (total - rest)  # instructions taken from the reserve
         hart.instret += taken
         c.end += taken
         self._reserve = total - rest
-        self._count_misses()
         self._compile_budget.native += before - total
         assert total <= before
         if self._broken is not None:
@@ -239,6 +228,29 @@ class LlvmEngine(ReferenceEngine):
             self.slow_steps += 1
             return self._step(x, pc, rest, c)
         return pc, rest
+
+    def _registers_in(self, hart: Hart) -> None:
+        """Copy a hart's registers into the state."""
+        words = self._state.words
+        words[0:32] = array("Q", hart.x)
+        if hart.f != self._floats:
+            self._floats = hart.f[:]
+            words[32:64] = array("Q", self._floats)
+        words[layout.FCSR] = hart.fcsr
+        words[layout.RESERVATION] = layout.NO_RESERVATION if hart.reservation is None else hart.reservation
+
+    def _registers_out(self, hart: Hart) -> None:
+        """Copy the state's registers into the hart, and count its misses of the TLB."""
+        words = self._state.words
+        hart.x[:] = words[0:32].tolist()
+        if words[layout.FLOATS]:
+            words[layout.FLOATS] = 0
+            self._floats = words[32:64].tolist()
+            hart.f[:] = self._floats
+        hart.fcsr = words[layout.FCSR]
+        reservation = words[layout.RESERVATION]
+        hart.reservation = None if reservation == layout.NO_RESERVATION else reservation
+        self._count_misses()
 
     def _fault(self, va: int, writes: int, pc: int, left: int) -> int:
         """Called by native code on a page fault at `va`; whether the kernel has resolved it.
@@ -303,8 +315,9 @@ class LlvmEngine(ReferenceEngine):
     def _step(self, x: list[int], pc: int, left: int, c: Effects) -> tuple[int, int]:
         """Execute the instruction at `pc` by its row's function. Raises Trap."""
         c.pc, c.left = pc, left
-        op = self._op(self._hart.mmu.fetch(pc))
-        assert op is not None
+        op = self._op(word := self._hart.mmu.fetch(pc))
+        if op is None:
+            raise illegal(word)
         function, fields = bound(op, pc)
         while True:
             try:
@@ -352,7 +365,7 @@ class LlvmEngine(ReferenceEngine):
             if found is None or not self._native_paths.holds(mmu, found[0]):
                 return False
             return self._learn(mmu, head, found)
-        except _NO_ROOM as failure:
+        except NO_ROOM as failure:
             self._give_up(failure)
             return False
 
@@ -388,7 +401,7 @@ class LlvmEngine(ReferenceEngine):
             made = translator.translate(head, text_at(mmu, head), lambda: self._region(mmu, head))
             if made is not None:
                 self._learn(mmu, head, made)
-        except _NO_ROOM as failure:
+        except NO_ROOM as failure:
             self._give_up(failure)
 
     def _give_up(self, failure: Exception) -> None:
@@ -404,7 +417,7 @@ class LlvmEngine(ReferenceEngine):
         A block is part of at most MAX_COPIES regions, not counting those that follow a call to it.
         """
         from .analysis.regions import explore
-        from .emit.region_printer import native
+        from .emit.effects_text import native
 
         blocks, cold = self._space.blocks, self._thresholds.cold
 
@@ -448,34 +461,27 @@ class LlvmEngine(ReferenceEngine):
 
     def _open(self) -> None:
         """Allocate the arena and the state, and load the shared functions."""
-        from .native_code import CODE_BYTES, CodeArena, NativeState, address_of
+        from .native_code import CODE_BYTES, CodeArena, NativeState
 
         self._arena = CodeArena(CODE_BYTES)
         self._state = NativeState()
         self._load_runtime()
-        words = self._state.words
-        words[layout.MEMORY] = address_of(self._memory.u8)
-        words[layout.FRAMES] = self._memory.frame_count
-        table = self._memory.table
-        if table is not None:
-            self._table = address_of(table.words)
-            words[layout.REFS], words[layout.BORN] = address_of(table.refs), address_of(table.born)
-            words[layout.GIVEN], words[layout.FREED] = address_of(table.given), address_of(table.freed)
+        self._table = self._state.describe(self._memory)
 
     def _load_runtime(self) -> None:
         assert self._arena is not None and self._translator is not None
         table = self._memory.table
         symbols = self._arena.load(self._translator.runtime(table.policy if table is not None else None))
         assert symbols is not None
-        self._state.words[layout.REFILL] = symbols["outside"]
-        self._state.words[layout.LEAVE] = symbols["leave"]
+        words = self._state.words
+        words[layout.REFILL], words[layout.SEARCH] = symbols["outside"], symbols["refill"]
+        words[layout.LEAVE] = symbols["leave"]
         import ctypes
 
         self._enter = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p)(symbols["enter"])
-        word = ctypes.c_uint64
         # The object must live as long as its address is in use.
-        self._callback = ctypes.CFUNCTYPE(word, word, word, word, word)(self._fault)
-        self._state.words[layout.FAULT] = ctypes.cast(self._callback, ctypes.c_void_p).value or 0
+        self._callback = ctypes.CFUNCTYPE(*(ctypes.c_uint64,) * 5)(self._fault)
+        words[layout.FAULT] = ctypes.cast(self._callback, ctypes.c_void_p).value or 0
 
     def _reset(self) -> None:
         """Drop all native code, because the arena is full."""

@@ -21,6 +21,8 @@ from . import state_layout as layout
 if TYPE_CHECKING:
     from array import array
 
+    from toyvm.machine.physical_memory import PhysicalMemory
+
 CODE_BYTES = 64 << 20
 
 _NAME = "native code"  # the file's name in error messages
@@ -99,6 +101,15 @@ class CodeArena:
             else:
                 raise ElfError(f"{_NAME}: relocation of type {kind}")
 
+    def place(self, content: bytes) -> None:
+        """Copy code that needs no relocation to the beginning."""
+        self._map[: len(content)] = content
+        self.used = len(content)
+
+    def contents(self) -> bytes:
+        """The bytes of everything that has been loaded."""
+        return self._map[: self.used]
+
     def clear(self) -> None:
         """Free everything."""
         self.used = 0
@@ -111,3 +122,14 @@ class NativeState:
         self._map = mmap.mmap(-1, 8 * layout.WORDS, flags=ANONYMOUS)
         self.address = address_of(self._map)
         self.words = memoryview(self._map).cast("Q")
+
+    def describe(self, memory: PhysicalMemory) -> int:
+        """Enter the addresses of physical memory and its frame table. Returns that of the table's words, or 0."""
+        words, table = self.words, memory.table
+        words[layout.MEMORY] = address_of(memory.u8)
+        words[layout.FRAMES] = memory.frame_count
+        if table is None:
+            return 0
+        words[layout.REFS], words[layout.BORN] = address_of(table.refs), address_of(table.born)
+        words[layout.GIVEN], words[layout.FREED] = address_of(table.given), address_of(table.freed)
+        return address_of(table.words)

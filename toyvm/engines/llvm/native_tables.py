@@ -23,12 +23,14 @@ class NativeTables:
 
     __slots__ = (
         "_bytes",
+        "_code",
         "_jump",
         "_jump_map",
         "_linked",
         "_log",
         "_shadow",
         "_shadow_map",
+        "code_address",
         "jump_address",
         "shadow_address",
     )
@@ -39,8 +41,10 @@ class NativeTables:
         self._shadow_map = shadow
         self._bytes = memoryview(shadow)
         self._shadow = self._bytes.cast("Q")
-        self._log = self._bytes[layout.LOG :].cast("Q")
+        self._log = self._bytes[layout.LOG : layout.CODE_PAGES].cast("Q")
+        self._code = self._bytes[layout.CODE_PAGES :].cast("Q")
         self.shadow_address = address_of(shadow)
+        self.code_address = self.shadow_address + layout.CODE_PAGES
         self._jump_map = mmap.mmap(-1, layout.JUMP_BYTES, flags=ANONYMOUS)
         self._jump = memoryview(self._jump_map).cast("Q")
         self._linked: set[int] = set()
@@ -53,6 +57,10 @@ class NativeTables:
         self._jump[slot] = pc
         self._jump[slot + 1] = function
         self._linked.add(slot)
+
+    def set_code(self, vpn: int, operations: int, host: int) -> None:
+        """Enter the addresses of a page's operations and bytes, for the interpreter; 0 for none."""
+        self._code[2 * vpn], self._code[2 * vpn + 1] = operations, host
 
     def unlink(self) -> None:
         """Empty the jump table."""

@@ -34,6 +34,13 @@ TABLE = 84
 REFS, BORN, GIVEN, FREED = 85, 86, 87, 88  # addresses of that table's arrays
 STALE = 89  # the number of pages in STALE_PAGES, whose entries a fault resolved in native code made stale
 GENERATION_STEPS = 90  # by how much these faults have increased GENERATION
+DISCARD = 91  # a word that takes what the interpreter's handlers write to x0
+SEARCH = 92  # address of `refill`, for the interpreter's handlers
+# The interpreter: addresses of its image and of its table of buckets, of the pages of decoded code by
+# page number, of the counters of arrivals, and of the handler of a position without code (`interp`).
+IMAGE, BUCKETS, CODE, ARRIVALS, SEEK = 93, 94, 95, 96, 97
+CROSSING = 98  # three operations: an instruction that crosses into the next page, decoded at each execution
+OP_WORDS = 2
 
 # Ranges: the memory that one kind of access through some pointer last reached. First virtual address;
 # the number of addresses where 8 bytes are inside; host address - virtual address; how many misses
@@ -61,6 +68,9 @@ LOOKUP = 1  # the table of entry points has no entry for PC
 MISS = 2  # the instruction at PC needs the slow path; it may trap
 BUDGET = 3  # the budget does not last until the next check
 STOP = 4  # regions cannot contain the instruction at PC
+PAGE = 5  # the interpreter has no decoded page for PC
+ARRIVED = 6  # the interpreter has arrived at PC as often as its counter says
+ECALL = 7  # the instruction at PC is an ecall
 
 # The shadow page table: two words for each page of the user half. The first is host address - virtual
 # address, or 0. The second is a run of pages around it that have the same first word: first page |
@@ -80,7 +90,11 @@ MARK_BITS = 8
 # not all fit.
 LOG = SHADOW_BYTES + (PAGES >> MARK_BITS)
 LOG_MOST = 255
-TABLES_BYTES = LOG + 8 * (1 + LOG_MOST)
+
+# Then the interpreter's pages of code: two words for each page, the address of its operations, and of its
+# bytes in the host's memory; or 0.
+CODE_PAGES = LOG + 8 * (1 + LOG_MOST)
+TABLES_BYTES = CODE_PAGES + ENTRY_BYTES * PAGES
 GENERATION_SHIFT = 2 * PAGE_BITS
 GENERATIONS = 1 << 64 - GENERATION_SHIFT  # generation 0 is unused
 LAST_GENERATION = GENERATIONS - 2  # instead of reaching this one, the shadow is emptied and 1 is next
@@ -88,3 +102,15 @@ LAST_GENERATION = GENERATIONS - 2  # instead of reaching this one, the shadow is
 # The table of entry points: (pc, address), indexed by the low bits of pc.
 JUMP_BITS = 14
 JUMP_BYTES = 16 << JUMP_BITS
+
+# The interpreter counts arrivals at targets of calls, of indirect jumps and of backward branches; the low
+# bits of pc select one of these counters of 32 bits, which count down.
+ARRIVAL_BITS = 12
+ARRIVAL_BYTES = 4 << ARRIVAL_BITS
+
+# An operation of the interpreter: address of its handler, then four bytes that are words of the state or
+# register numbers, and an immediate of 32 bits. A page of code has one for each 2 bytes, and two more
+# where execution continues in the next page.
+OP_BYTES = 16
+OP_REGISTERS, OP_IMMEDIATE = 8, 12  # offsets in bytes
+OPS_OF_PAGE = 4096 // 2 + 2

@@ -35,13 +35,15 @@ class Thresholds(Record):
     price: int  # work that takes as long as the translation of one instruction
     cold: int  # executions that a block needs to be part of a region
     piece: int  # instructions that the Python tiers execute before native code may take over
+    arrivals: int = 1024  # of the interpreter at an address, before the engine looks for a translation
+    patience: int = 64  # times that many before LLVM translates the code there
 
 
 PATIENT = Thresholds(
     ask=128, trace=250, hot=2000, missed=500, first=500_000, price=5000, cold=4, piece=20_000
 )
 EAGER = Thresholds(
-    ask=2, trace=6, hot=10, missed=3, first=0, price=0, cold=1, piece=100
+    ask=2, trace=6, hot=10, missed=3, first=0, price=0, cold=1, piece=100, arrivals=2, patience=2
 )  # for tests and lockstep
 MISS_WORK = 200  # work of a fault, or of an exit from native code and the next entry
 ALLOWANCE = 4_000_000  # work that translation may cost before the run has done any
@@ -54,8 +56,10 @@ class CompileBudget:
     So if the parts of a program become hot one after the other, its run at most doubles in time.
     """
 
-    def __init__(self, thresholds: Thresholds):
+    def __init__(self, thresholds: Thresholds, first: int | None = None, allowance: int = ALLOWANCE):
         self._thresholds = thresholds
+        self._first = thresholds.first if first is None else first
+        self._allowance = allowance
         self.work = 0  # in traces hot enough to be translated
         self.native = 0  # instructions of native code
         self._spent = 0
@@ -63,8 +67,8 @@ class CompileBudget:
     @property
     def affordable(self) -> bool:
         """Whether a translation is affordable now."""
-        earned = ALLOWANCE + self.work + self.native // NATIVE_WORK
-        return self.work >= self._thresholds.first and self._spent <= earned
+        earned = self._allowance + self.work + self.native // NATIVE_WORK
+        return self.work >= self._first and self._spent <= earned
 
     def spend(self, length: int) -> None:
         """Account for a translation of `length` instructions."""

@@ -90,9 +90,8 @@ class Translator:
             return found[2]
         from .runtime.runtime_module import runtime
 
-        code = self._make(runtime(policy() if policy is not None else None), inline=True)
-        if self._cache is not None:
-            self._cache.put(RUNTIME, text, ([], 0, code))
+        code = self.compile(runtime(policy() if policy is not None else None), inline=True)
+        self.keep(RUNTIME, text, code)
         return code
 
     def translate(
@@ -115,12 +114,18 @@ class Translator:
         from .emit.region_printer import RegionPrinter
 
         module = RegionPrinter(region).text()
-        translation = (region.runs, region.longest[region.entry], self._make(module))
+        translation = (region.runs, region.longest[region.entry], self.compile(module))
         if self._cache is not None and self.keeping:
             self._cache.put(head, text, translation)
         return translation
 
-    def _make(self, module: str, *, inline: bool = False) -> bytes:
+    def keep(self, head: int, text: bytes, code: bytes) -> None:
+        """Cache code that depends on no code of a guest."""
+        if self._cache is not None:
+            self._cache.put(head, text, ([], 0, code))
+
+    def compile(self, module: str, *, inline: bool = False) -> bytes:
+        """The object file of a module. Raises MemoryError if the host is short of memory."""
         require_host_room(_EACH_BYTES if self._compiler is not None else _FIRST_BYTES)
         if self._compiler is None:
             from .compiler import Compiler  # imports llvmlite, which takes a tenth of a second

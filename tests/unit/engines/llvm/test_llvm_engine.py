@@ -23,7 +23,7 @@ from tests.unit.engines.test_agreement import (
     values,
 )
 from toyvm.engines.code_map import CodeMap
-from toyvm.engines.llvm.emit.region_printer import native
+from toyvm.engines.llvm.emit.effects_text import native
 from toyvm.engines.llvm.llvm_engine import LlvmEngine
 from toyvm.engines.llvm.tiers import EAGER, Thresholds
 from toyvm.engines.llvm.translator import Translator, unavailable

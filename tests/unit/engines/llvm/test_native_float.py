@@ -11,7 +11,7 @@ from tests.support.bare_machine import DATA, NO_ACCESS, Machine, code
 from tests.unit.engines.test_agreement import MEMORY
 from tests.unit.engines.test_agreement import loop as endless
 from toyvm.engines.llvm.emit import float_text
-from toyvm.engines.llvm.emit.region_printer import native
+from toyvm.engines.llvm.emit.effects_text import native
 from toyvm.engines.llvm.llvm_engine import LlvmEngine
 from toyvm.engines.llvm.tiers import Thresholds
 from toyvm.engines.llvm.translator import Translator, unavailable

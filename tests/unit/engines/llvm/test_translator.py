@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from toyvm.engines.llvm.analysis.regions import Region, explore
-from toyvm.engines.llvm.emit.region_printer import native
+from toyvm.engines.llvm.emit.effects_text import native
 from toyvm.engines.llvm.translator import Translator, unavailable
 
 pytestmark = pytest.mark.skipif(bool(unavailable()), reason=unavailable())

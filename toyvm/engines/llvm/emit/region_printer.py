@@ -10,8 +10,7 @@ guest's memory and the ranges. `value_text` prints expressions, `memory_text` lo
 
 from __future__ import annotations
 
-from toyvm.isa.ops import Node, Op, Tree
-from toyvm.machine.sv39 import PTE_R, PTE_W
+from toyvm.isa.ops import Node, Op
 
 from .. import state_layout as layout
 from ..analysis.loops import Loop, find_loops
@@ -28,8 +27,8 @@ from ..analysis.regions import (
     nodes,
 )
 from ..state_layout import PASSED
-from .atomic_text import AtomicText
-from .float_text import F0, FloatText, slot_type, supported
+from .effects_text import EffectsText
+from .float_text import F0, slot_type
 from .function_text import (
     ARGUMENTS,
     CONVENTION,
@@ -43,10 +42,9 @@ from .function_text import (
     UNLIKELY,
 )
 from .memory_text import ACCESSES, limit_of, loop_variables
-from .value_text import SUPPORTED
 
 
-class RegionPrinter(AtomicText, FloatText):
+class RegionPrinter(EffectsText):
     """Prints one region; `text()` is the module."""
 
     def __init__(self, region: Region):
@@ -360,46 +358,11 @@ class RegionPrinter(AtomicText, FloatText):
 
     # --- effects ---
 
-    def _effects(self, step: RegionStep) -> list[tuple[int, str]]:
-        """Print an instruction's effects. Returns its register writes, which must follow."""
-        writes = []
-        for node in step.effects:
-            op, args = node.op, node.args
-            if op is Op.LOAD:
-                self._load(node, PTE_R)
-            elif op is Op.AMO_LOAD:
-                self._load(node, PTE_W, aligned=True)
-            elif op is Op.STORE:
-                self._store(node)
-            elif op is Op.LOAD_RESERVED:
-                self._load_reserved(node)
-            elif op is Op.STORE_CONDITIONAL:
-                self._store_conditional(node)
-            elif op is Op.FLOAT:
-                self._float(node)
-            elif op is Op.CSR_READ:
-                self._csr_read(node)
-            elif op is Op.CSR_WRITE:
-                self._csr_write(node)
-            elif op is Op.WRITE_X:
-                writes.append((args[0].value, self._value(args[1])))
-            elif op is Op.WRITE_F:
-                writes.append((F0 + args[0].value, self._to_write(node)))
-        return writes
-
     def _write(self, number: int, value: str) -> None:
         self._dirty.add(number)
         self._computed[number] = self._step.pc
         self._versions[number] = self._versions.get(number, 0) + 1
         self._line(f"store {slot_type(number)} {value}, ptr %r{number}")
-
-
-def native(effects: Tree) -> bool:
-    """Whether the printer knows all operations of an instruction on this host.
-
-    For the tree of a row, whose fields are unknown: whether it knows those of some instruction.
-    """
-    return all(node.op in SUPPORTED and supported(node) for node in nodes(effects) if node.op is not Op.FIELD)
 
 
 def _written(node: Node) -> int | None:

@@ -13,7 +13,7 @@ from tests.unit.engines.llvm.test_llvm_engine import AT_ONCE
 from tests.unit.engines.test_agreement import outcome
 from toyvm.engines.llvm.analysis.loops import Loop, find_loops
 from toyvm.engines.llvm.analysis.regions import explore
-from toyvm.engines.llvm.emit.region_printer import native
+from toyvm.engines.llvm.emit.effects_text import native
 from toyvm.engines.llvm.llvm_engine import LlvmEngine
 from toyvm.engines.llvm.translator import Translator, unavailable
 from toyvm.engines.python.reference_engine import ReferenceEngine

@@ -1,0 +1,54 @@
+"""The machine code of the interpreter with its decoding table: made once, and kept in the cache.
+
+The image has no absolute address, so it is loaded by copying it.
+"""
+
+from __future__ import annotations
+
+import marshal
+
+from toyvm.base.light_types import TYPE_CHECKING
+
+from ..native_code import CodeArena
+
+if TYPE_CHECKING:
+    from ..translator import Translator
+
+IMAGE = 1  # the address in the cache key; no instruction is at 1
+_KEY = b"interpreter"
+_MOST = 4 << 20  # bytes of an image
+# The functions that Python needs: where native code enters and leaves the interpreter, and two handlers.
+NAMES = ("start", "left", "decode", "sought")
+
+
+class InterpreterImage:
+    """The image in executable memory: its address, that of its decoding table, and of each function of `NAMES`."""
+
+    def __init__(self, content: bytes, table: int, places: dict[str, int]):
+        self._arena = CodeArena(len(content))
+        self._arena.place(content)
+        self.address = self._arena.base
+        self.table = self.address + table
+        self.functions = {name: self.address + place for name, place in places.items()}
+
+
+def cached(translator: Translator) -> InterpreterImage | None:
+    """The image from the cache."""
+    found = translator.cached(IMAGE, _KEY)
+    return InterpreterImage(*marshal.loads(found[2])) if found is not None else None
+
+
+def make(translator: Translator) -> InterpreterImage:
+    """Compile the image, and cache it. Raises MemoryError if the host is short of memory."""
+    from .handler_table import HandlerModule  # imports the table and the printers
+
+    module = HandlerModule()
+    arena = CodeArena(_MOST)
+    symbols = arena.load(translator.compile(module.text()))
+    assert symbols is not None
+    code = arena.contents()
+    code += bytes(-len(code) % 16)
+    table = module.table(lambda name: symbols[name] - arena.base)
+    image = code + table, len(code), {name: symbols[name] - arena.base for name in NAMES}
+    translator.keep(IMAGE, _KEY, marshal.dumps(image))
+    return InterpreterImage(*image)
