@@ -20,7 +20,7 @@ from toyvm.engines.watching.sliced_engine import SlicedEngine
 from toyvm.machine.physical_memory import PhysicalMemory
 
 METHODS = {name for name, _ in inspect.getmembers(Engine, inspect.isfunction) if not name.startswith("_")}
-NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven")
+NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight")
 
 
 def test_the_page_about_new_engines_names_each_method() -> None:
