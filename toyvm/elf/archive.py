@@ -10,6 +10,7 @@ Source: ar(5), binutils bfd/archive.c.
 from __future__ import annotations
 
 import os
+import struct
 from collections.abc import Iterable, Sequence
 
 from toyvm.base.record import Record
@@ -28,6 +29,7 @@ THIN_MAGIC = b"!<thin>\n"
 MAX_THIN = 1 << 30  # bytes of all files that a thin archive names
 HEADER_SIZE = 60
 _END = b"`\n"
+_PLAIN = b"0           0     0     644     "  # time, owners and mode in an archive of `ar D`
 _SPECIAL = (b"/", b"//", b"/SYM64/")  # the names of members that are tables
 _SHORT_NAME = 15  # bytes of a name in a header
 
@@ -94,22 +96,22 @@ class _Parser:
         members: list[Member] = []
         at = len(MAGIC)
         while at < len(self.data):
-            member = self._member(at)
+            member, size = self._member(at)
             at += HEADER_SIZE
             if member is None or not self.thin:
-                at += self._number(at - HEADER_SIZE, 48, 10, 10, "size")
+                at += size
             at += at & 1
             if member is not None:
                 members.append(member)
         return Archive(self.name, members, self._symbols(members), self.thin)
 
-    def _member(self, at: int) -> Member | None:
-        """The member whose header is at `at`; None for the special ones, which are remembered."""
+    def _member(self, at: int) -> tuple[Member | None, int]:
+        """(the member whose header is at `at`, the size there); None for the special ones, which are remembered."""
         if at + HEADER_SIZE > len(self.data):
             raise ElfError(f"{self.name}: truncated archive header at {at:#x}")
         if self.data[at + 58 : at + 60] != _END:
             raise ElfError(f"{self.name}: no archive header at {at:#x}")
-        size = self._number(at, 48, 10, 10, "size")
+        stated = size = self._number(at, 48, 10, 10, "size")
         body = at + HEADER_SIZE
         field = self.data[at : at + 16].rstrip(b" ")
         is_file = self.thin and field not in _SPECIAL
@@ -120,19 +122,21 @@ class _Parser:
         data = self.data[body : body + size]
         if field in (b"/", b"/SYM64/"):
             self.index, self.index_word = data, 4 if field == b"/" else 8
-            return None
+            return None, stated
         if field == b"//":
             self.long_names = data
-            return None
+            return None, stated
         name, data = self._name(at, field, data)
         if is_file:
             data = self._file(at, name)
         if name.startswith("__.SYMDEF"):
-            return None
+            return None, stated
+        if self.data[at + 16 : at + 48] == _PLAIN:
+            return Member(name, at, data), stated
         time, owner, group = (
             self._number(at, *where, 10, "number") for where in ((16, 12), (28, 6), (34, 6))
         )
-        return Member(name, at, data, time, owner, group, self._number(at, 40, 8, 8, "mode"))
+        return Member(name, at, data, time, owner, group, self._number(at, 40, 8, 8, "mode")), stated
 
     def _name(self, at: int, field: bytes, data: bytes) -> tuple[str, bytes]:
         """(a member's name, its data): GNU short and long names, BSD names at the front of the data."""
@@ -185,12 +189,12 @@ class _Parser:
         if len(names) <= count and count:
             raise ElfError(f"{self.name}: symbol index names {len(names) - 1} of {count} symbols")
         at_offset = {member.offset: number for number, member in enumerate(members)}
+        offsets = struct.unpack_from(f">{count}{'I' if word == 4 else 'Q'}", raw, word)
         index: dict[str, int] = {}
-        for number in range(count):
-            offset = int.from_bytes(raw[(number + 1) * word : (number + 2) * word], "big")
+        for name, offset in zip(names, offsets, strict=False):  # after the last name there may be padding
             if offset not in at_offset:
                 raise ElfError(f"{self.name}: symbol index points to {offset:#x}, where there is no member")
-            index.setdefault(names[number].decode("utf-8", "surrogateescape"), at_offset[offset])
+            index.setdefault(name.decode("utf-8", "surrogateescape"), at_offset[offset])
         return index
 
 

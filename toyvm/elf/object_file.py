@@ -24,7 +24,7 @@ from .constants import (
     SHT_NULL,
     SHT_PROGBITS,
 )
-from .record_arrays import RELA, SYM, Table, empty
+from .record_arrays import RELA, SYM, Names, Table, empty
 
 if TYPE_CHECKING:
     from toyvm.base.rows import Rows
@@ -89,7 +89,7 @@ class SymbolTable(Record, eq=False):
     `st_shndx` is a section number of the model, or SHN_UNDEF, SHN_ABS, SHN_COMMON.
     """
 
-    names: list[str]
+    names: Sequence[str]
     array: Table
     first_global: int
 
@@ -98,6 +98,13 @@ class SymbolTable(Record, eq=False):
 
     def __repr__(self) -> str:
         return f"SymbolTable({len(self):,} symbols)"
+
+
+def names_of(table: SymbolTable, numbers: Table) -> list[str]:
+    """The names of symbols `numbers` (an array of integers)."""
+    if isinstance(table.names, Names):
+        return table.names.at(numbers)
+    return [table.names[number] for number in numbers.tolist()]
 
 
 def null_symbols() -> SymbolTable:

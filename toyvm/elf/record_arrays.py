@@ -6,15 +6,21 @@ microseconds for each symbol and 10 for each relocation.)
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
-import numpy.typing as npt
 
 from ..base.errors import ElfError
 from .headers import Buffer
 
-Table = npt.NDArray[np.void]
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    Table = npt.NDArray[np.void]
+    _Numbers = npt.NDArray[Any]
+else:
+    Table = np.ndarray  # numpy.typing is slow to import
 
 SYM = np.dtype(
     [
@@ -116,23 +122,68 @@ def empty(dtype: np.dtype[Any]) -> Table:
 MAX_SHARED = 64  # the names of all symbols have at most this many times the bytes of their string table
 
 
-def names(array: Table, strings: Buffer, name: str) -> list[str]:
+class Names(Sequence[str]):
+    """The names of a symbol table. Each is made when it is asked for; a slice makes a list."""
+
+    __slots__ = ("_ends", "_raw", "_starts", "_text")
+
+    def __init__(self, starts: _Numbers, ends: _Numbers, strings: bytes):
+        self._starts, self._ends, self._raw = starts, ends, strings
+        self._text = strings.decode("ascii") if strings.isascii() else None
+
+    def __len__(self) -> int:
+        return len(self._starts)
+
+    @overload
+    def __getitem__(self, number: int) -> str: ...
+    @overload
+    def __getitem__(self, number: slice) -> list[str]: ...
+    def __getitem__(self, number: int | slice) -> str | list[str]:
+        if isinstance(number, slice):
+            return self.at(number)
+        return self._raw[int(self._starts[number]) : int(self._ends[number])].decode(
+            "utf-8", "surrogateescape"
+        )
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.at(slice(None)))
+
+    def at(self, numbers: _Numbers | slice) -> list[str]:
+        """The names of symbols `numbers`."""
+        bounds = zip(self._starts[numbers].tolist(), self._ends[numbers].tolist(), strict=True)
+        text, raw = self._text, self._raw
+        if text is not None:
+            return [text[start:end] for start, end in bounds]
+        return [raw[start:end].decode("utf-8", "surrogateescape") for start, end in bounds]
+
+    def begin_with(self, prefix: bytes, numbers: _Numbers) -> _Numbers:
+        """Which of symbols `numbers` have names that begin with `prefix`."""
+        raw = np.frombuffer(self._raw + bytes(len(prefix)), dtype=np.uint8)
+        starts = self._starts[numbers]
+        result: _Numbers = np.ones(len(starts), dtype=bool)
+        for at, byte in enumerate(prefix):
+            result &= raw[starts + at] == byte
+        return result
+
+    def __eq__(self, other: object) -> bool:
+        return list(self) == list(other) if isinstance(other, Sequence) else NotImplemented
+
+    __hash__ = None  # type: ignore[assignment]  # as a list: it compares by its items
+
+
+def names(array: Table, strings: Buffer, name: str) -> Names:
     """The name of every symbol of `array` in the string table `strings`. ElfError on an offset outside it."""
     strings = bytes(strings)
-    if len(array) and int(array["st_name"].max()) >= max(len(strings), 1):
-        raise ElfError(
-            f"{name}: symbol name offset {int(array['st_name'].max()):#x} outside its string table"
-        )
+    starts = array["st_name"].copy()  # not a view, which would keep the whole table
+    if len(array) and int(starts.max()) >= max(len(strings), 1):
+        raise ElfError(f"{name}: symbol name offset {int(starts.max()):#x} outside its string table")
     if strings and strings[-1]:
         raise ElfError(f"{name}: string table does not end with a NUL")
-    find = strings.find
-    offsets = array["st_name"].tolist()
-    ends = [find(b"\0", offset) if offset else 0 for offset in offsets]
-    if sum(ends) - sum(offsets) > MAX_SHARED * (len(strings) + len(offsets)):
+    nuls = np.flatnonzero(np.frombuffer(strings, dtype=np.uint8) == 0)
+    ends = nuls.astype(np.uint32)[np.searchsorted(nuls, starts)] if len(nuls) else starts.copy()
+    ends[starts == 0] = 0
+    if int(ends.sum()) - int(starts.sum()) > MAX_SHARED * (len(strings) + len(starts)):
         raise ElfError(
             f"{name}: the symbols' names overlap: together they are longer than their string table"
         )
-    return [
-        strings[offset:end].decode("utf-8", "surrogateescape") if offset else ""
-        for offset, end in zip(offsets, ends, strict=True)
-    ]
+    return Names(starts, ends, strings)

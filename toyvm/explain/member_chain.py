@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from toyvm.base.diagnostics import did_you_mean
 from toyvm.base.errors import ToyvmError
-from toyvm.linker.inputs.symbol_resolution import DefinitionKind, Loaded
+from toyvm.linker.inputs.global_symbols import DefinitionKind
+from toyvm.linker.inputs.symbol_resolution import Loaded
 
 from .reading_order import Reading
 from .symbol_history import SymbolHistory, archive_index
@@ -91,7 +92,7 @@ def _uses(history: SymbolHistory, loaded: Loaded) -> Iterator[str]:
     """The global symbols whose definition is in an object, and that another one mentions."""
     number = next(n for n, each in enumerate(history.resolution.files) if each is loaded)
     mentioned = history.users()
-    for k in dict.fromkeys(loaded.ids):
+    for k in dict.fromkeys(loaded.ids.tolist()):
         symbol = history.resolution.symbols[k]
         own = symbol.file == number and symbol.kind in (DefinitionKind.DEFINED, DefinitionKind.COMMON)
         if own and mentioned.get(k, 0) > 1:

@@ -20,7 +20,8 @@ from toyvm.elf.constants import (
     STT_FUNC,
 )
 from toyvm.linker.inputs.columns import ABSOLUTE, LINKER, UNDEFINED
-from toyvm.linker.inputs.symbol_resolution import DefinitionKind, GlobalSymbol, Loaded
+from toyvm.linker.inputs.global_symbols import DefinitionKind, GlobalSymbol
+from toyvm.linker.inputs.symbol_resolution import Loaded
 from toyvm.linker.link_result import LinkResult
 
 from .reading_order import Reading, readings
@@ -67,7 +68,7 @@ class SymbolHistory:
         if self._users is None:
             counts: Counter[int] = Counter()
             for loaded in self.resolution.files:
-                counts.update({*loaded.ids})
+                counts.update({*loaded.ids.tolist()})
             self._users = dict(counts)
         return self._users
 
@@ -114,7 +115,7 @@ class _Explainer:
     def _read(self, reading: Reading) -> Iterator[Mention]:
         if reading.what == "object":
             loaded = self.of.resolution.files[reading.file]
-            for number, k in enumerate(loaded.ids):
+            for number, k in enumerate(loaded.ids.tolist()):
                 if k == self.symbol.id:
                     yield self._row(loaded, loaded.object.symbols.first_global + number)
         elif reading.what == "library":

@@ -175,12 +175,10 @@ class Marker:
     def _start_stop(self) -> dict[int, list[int]]:
         """A reference to __start_NAME or __stop_NAME keeps all sections called NAME."""
         found: dict[int, list[int]] = {}
-        for symbol in self.program.resolution.symbols:
-            if symbol.name.startswith(("__start_", "__stop_")):
-                name = symbol.name.partition("_start_" if symbol.name.startswith("__start_") else "_stop_")[2]
-                found[symbol.id] = [
-                    sid for sid, other in enumerate(self.program.sections.name) if other == name
-                ]
+        for number, symbol in enumerate(self.program.resolution.symbols.names):
+            if symbol.startswith(("__start_", "__stop_")):
+                name = symbol.partition("_start_" if symbol.startswith("__start_") else "_stop_")[2]
+                found[number] = [sid for sid, other in enumerate(self.program.sections.name) if other == name]
         return found
 
     def _alias(self, name: str, defsyms: Mapping[str, str]) -> list[int]:

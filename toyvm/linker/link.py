@@ -24,7 +24,7 @@ from .inputs.property_notes import merge_properties
 from .inputs.symbol_resolution import resolve
 from .link_errors import Diagnostics
 from .link_options import Input, LinkOptions
-from .link_result import LinkResult
+from .link_result import GlobalAddresses, LinkResult
 from .merge_sections import merge
 from .output_file import finish, phdrs, section_contents
 from .provided_symbols import NAMES, linker_values, provide
@@ -278,12 +278,9 @@ def _result(
     history: LinkHistory | None,
 ) -> LinkResult:
     resolution = program.resolution
-    defined = program.symbols.sid != UNDEFINED
     return LinkResult(
         image=image,
-        symbols={
-            s.name: int(known.symbol[s.id]) for s in resolution.symbols if defined[s.id] and s.shared is None
-        },
+        symbols=GlobalAddresses(program, known),
         decisions=resolution.decisions,
         sizes={s.name: s.size for s in layout.outputs if s.size},
         needed=made.dynamic.needed if made.dynamic else (),

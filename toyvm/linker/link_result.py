@@ -2,15 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from functools import cached_property
 
 from toyvm.base.record import Record
 
 from .history import LinkHistory
 from .image_layout import ImageLayout
-from .inputs.columns import ProgramColumns
-from .inputs.symbol_resolution import Decision, DefinitionKind, Resolution
+from .inputs.columns import UNDEFINED, ProgramColumns
+from .inputs.global_symbols import DefinitionKind
+from .inputs.symbol_resolution import Decision, Resolution
 from .synthetic.addresses import Addresses
+
+
+class GlobalAddresses(Mapping[str, int]):
+    """The address of each global that the output defines, found when first asked for: `ld` does not need them."""
+
+    def __init__(self, program: ProgramColumns, known: Addresses):
+        self._program, self._known = program, known
+
+    @cached_property
+    def _found(self) -> dict[str, int]:
+        symbols = self._program.resolution.symbols
+        defined = (self._program.symbols.sid[: len(symbols)] != UNDEFINED).nonzero()[0].tolist()
+        values = self._known.symbol.tolist()
+        return {symbols.names[number]: values[number] for number in defined if number not in symbols.shared}
+
+    def __getitem__(self, name: str) -> int:
+        return self._found[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._found)
+
+    def __len__(self) -> int:
+        return len(self._found)
 
 
 class LinkResult(Record, eq=False):

@@ -10,7 +10,7 @@ from ..base.bits import M64
 from ..elf.constants import SHF_ALLOC
 from .image_layout import OutputSection
 from .inputs.columns import LINKER
-from .inputs.symbol_resolution import DefinitionKind
+from .inputs.global_symbols import DefinitionKind
 from .link_result import LinkResult
 
 _NAME = 16
@@ -163,7 +163,7 @@ def _cross_references(result: LinkResult) -> Iterator[str]:
     """Every global symbol: the file that defines it, then those that mention it."""
     users: dict[int, list[str]] = {}
     for loaded in result.resolution.files:
-        for number in loaded.ids:
+        for number in loaded.ids.tolist():
             users.setdefault(number, []).append(loaded.object.name)
     yield from ("", "Cross Reference Table", "", f"{'Symbol':<{_SYMBOL}}File")
     for symbol in sorted(result.resolution.symbols, key=lambda s: s.name):

@@ -129,24 +129,27 @@ def provide(
     wanted = {}
     table = program.resolution.table
     names: set[str] | None = None
-    for symbol in program.resolution.symbols:
-        name = symbol.name
+    of_globals = program.symbols.sid[: program.symbols.globals]
+    candidates = np.flatnonzero((of_globals == UNDEFINED) | (of_globals == SHARED)).tolist()
+    if script is not None:
+        assigned = {table[name].id for name in script.assigned if name in table}
+        candidates = sorted(assigned.union(candidates))
+    for number in candidates:
+        name = program.resolution.symbols.names[number]
         if script is not None and name in script.assigned:
-            wanted[symbol.id] = name
-            continue
-        if program.symbols.sid[symbol.id] not in (UNDEFINED, SHARED):
+            wanted[number] = name
             continue
         if script is not None and (name in script.provided or not _is_own(name)):
             if name in script.provided:
-                wanted[symbol.id] = name
+                wanted[number] = name
         elif name in _VALUES or name in _IRELATIVE_BOUNDS:
             # In a program without a dynamic section a weak reference to it is 0.
             if name != "_DYNAMIC" or is_dynamic(program.resolution, options):
-                wanted[symbol.id] = name
-        elif name.startswith(("__start_", "__stop_")) and program.symbols.sid[symbol.id] == UNDEFINED:
+                wanted[number] = name
+        elif name.startswith(("__start_", "__stop_")) and of_globals[number] == UNDEFINED:
             names = _live_names(program) if names is None else names
             if _section_of(name) in names:
-                wanted[symbol.id] = name
+                wanted[number] = name
     for name, _ in options.defsyms:
         if name in table:
             wanted[table[name].id] = name
@@ -208,10 +211,12 @@ def linker_values(
     table = program.resolution.table
     defsyms = dict(options.defsyms)
     placed = layout.symbols
+    names = program.resolution.symbols.names
+    own = np.flatnonzero(program.symbols.sid[: program.symbols.globals] == LINKER).tolist()
     values = {
-        s.id: placed[s.name].value if s.name in placed else value_of(s.name, layout, irelative)
-        for s in program.resolution.symbols
-        if program.symbols.sid[s.id] == LINKER and s.name not in defsyms
+        number: placed[name].value if name in placed else value_of(name, layout, irelative)
+        for number, name in ((number, names[number]) for number in own)
+        if name not in defsyms
     }
 
     resolving: set[str] = set()

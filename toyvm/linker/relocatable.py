@@ -53,9 +53,10 @@ from .image_layout import OutputSection as ImageSection
 from .inputs.abi_attributes import check_width, merge_attributes, merge_flags
 from .inputs.columns import UNDEFINED, Column, ProgramColumns, flatten, without_debug
 from .inputs.files import open_inputs
+from .inputs.global_symbols import DefinitionKind, GlobalSymbol
 from .inputs.property_notes import NAME as PROPERTIES
 from .inputs.property_notes import merge_properties, property_align
-from .inputs.symbol_resolution import DefinitionKind, GlobalSymbol, resolve
+from .inputs.symbol_resolution import resolve
 from .link_errors import Diagnostics
 from .link_options import Input, LinkOptions
 from .provided_symbols import provide

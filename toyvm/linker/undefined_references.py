@@ -9,7 +9,7 @@ import numpy as np
 
 from ..elf.constants import SHF_ALLOC, STV_INTERNAL
 from .inputs.columns import FILE_WARNING, UNDEFINED, WARNING_PREFIX, ProgramColumns, RelocColumns
-from .inputs.symbol_resolution import DefinitionKind
+from .inputs.global_symbols import DefinitionKind
 from .link_errors import REFERENCES_SHOWN, Diagnostics
 from .link_options import LinkOptions
 from .source_places import SourcePlaces

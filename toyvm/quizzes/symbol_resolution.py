@@ -11,7 +11,7 @@ from ..base.errors import LinkError
 from ..base.record import Record
 from ..elf import archive
 from ..elf.object_writer import write_object
-from ..linker.inputs.symbol_resolution import DefinitionKind
+from ..linker.inputs.global_symbols import DefinitionKind
 from ..linker.link import link
 from ..linker.link_options import Input, LinkOptions
 from ..linker.link_result import LinkResult

@@ -13,7 +13,7 @@ from toyvm.explain.member_chain import explain_member
 from toyvm.explain.symbol_history import SymbolHistory
 from toyvm.explain.symbol_text import members_text, symbol_text
 from toyvm.explain.symbol_values import MemberExplanation, Mention, SymbolExplanation
-from toyvm.linker.inputs.symbol_resolution import DefinitionKind
+from toyvm.linker.inputs.global_symbols import DefinitionKind
 from toyvm.linker.link_options import Input
 
 CALL = START + "call f\n"

@@ -11,7 +11,7 @@ from toyvm.base.errors import LinkError, ToyvmError
 from toyvm.cli.linking.gnu_messages import shaped
 from toyvm.elf.object_writer import write_object
 from toyvm.linker.inputs.files import ScriptItem, parse_script
-from toyvm.linker.inputs.symbol_resolution import GlobalSymbol
+from toyvm.linker.inputs.global_symbols import GlobalSymbols
 from toyvm.linker.link import link
 from toyvm.linker.link_errors import Diagnostics
 from toyvm.linker.link_options import Input, LinkOptions
@@ -112,7 +112,8 @@ def test_scripts() -> None:
 def test_version_scripts() -> None:
     script = parse_version_script("V1 { global: open; read_*; local: *; }; V2 { global: close; } V1;")
     names = ("open", "read_all", "close", "secret")
-    symbols = [GlobalSymbol(name, number) for number, name in enumerate(names)]
+    table = GlobalSymbols()
+    symbols = [table.add(name) for name in names]
     assert [script.is_local(symbol) for symbol in symbols] == [False, False, False, True]
     assert [script.version_of(symbol) for symbol in symbols[:3]] == ["V1", "V1", "V2"]
     for bad in ("{ global: x;", "V1", "V1 { x; }", 'V1 { extern "Rust" { x; }; };', "V1 { a; }; { b; };"):

@@ -6,10 +6,14 @@ and with neither a terminal gets colours unless TERM is dumb (bixense.com/clicol
 
 from __future__ import annotations
 
-import argparse
 import os
 import re
-from typing import IO, Any
+
+from ...base.light_types import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import argparse
+    from typing import IO
 
 WHEN = ("auto", "always", "never")
 
@@ -41,18 +45,21 @@ def paging() -> None:
     _Chosen.paged = True
 
 
-class _ColorAction(argparse.Action):
-    """Sets the choice while the command line is parsed, and leaves nothing in the namespace."""
-
-    def __call__(self, parser: Any, namespace: Any, values: Any, option_string: str | None = None) -> None:
-        choose(values)
-
-
 def add_color(parser: argparse._ActionsContainer) -> None:
     """Declare `--color` of a command that prints reports or diagnostics."""
+    import argparse  # slow to import, and `ld` does not use it
+
+    class ColorAction(argparse.Action):
+        """Sets the choice while the command line is parsed, and leaves nothing in the namespace."""
+
+        def __call__(
+            self, parser: Any, namespace: Any, values: Any, option_string: str | None = None
+        ) -> None:
+            choose(values)
+
     parser.add_argument(
         "--color",
-        action=_ColorAction,
+        action=ColorAction,
         dest=argparse.SUPPRESS,
         default=argparse.SUPPRESS,
         choices=WHEN,

@@ -8,10 +8,8 @@ globals (as in `Resolution.symbols`), then every object's locals. Passes take a 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from toyvm.base.bits import sext
 from toyvm.base.record import Record, replace
@@ -34,9 +32,9 @@ from toyvm.elf.object_file import Section
 from toyvm.elf.record_arrays import RELA
 
 from ..link_errors import Diagnostics
-from .symbol_resolution import DefinitionKind, Resolution
-
-Column = npt.NDArray[Any]
+from .global_symbols import Column as Column
+from .global_symbols import DefinitionKind
+from .symbol_resolution import Resolution
 
 # Where a symbol is, if not in a section (sid >= 0).
 UNDEFINED, ABSOLUTE, SHARED, LINKER = -1, -2, -3, -4
@@ -50,6 +48,12 @@ WARNING_PREFIX = (
 _DEBUG = (".debug", ".zdebug", ".line", ".stab", ".gdb_index")
 FILE_WARNING = ".gnu.warning"  # the section holds a warning for every link with its object
 _NOT_LINKED = frozenset({FILE_WARNING, ".note.GNU-stack", ".note.gnu.property", ".gnu.lto_.symtab"})
+
+
+def distinct(numbers: Column) -> Column:
+    """The different numbers in ascending order. (`np.unique` without an index imports numpy.ma.)"""
+    result: Column = np.unique(numbers, return_index=True)[0]
+    return result
 
 
 class SectionColumns(Record, eq=False):
@@ -107,6 +111,8 @@ class RelocColumns(Record, eq=False):
 
     def where(self, mask: Column) -> RelocColumns:
         """The rows that `mask` (booleans or indices) selects."""
+        if mask.dtype == np.bool_ and mask.all():
+            return self
         origin = None if self.origin is None else self.origin[mask]
         return RelocColumns(
             self.sid[mask], self.offset[mask], self.type[mask], self.sym[mask], self.addend[mask], origin
@@ -266,7 +272,7 @@ def _symbol_numbers(resolution: Resolution) -> tuple[list[Column], int]:
     for loaded in resolution.files:
         first = loaded.object.symbols.first_global
         local = np.arange(following, following + first, dtype=np.int64)
-        numbers.append(np.concatenate((local, np.array(loaded.ids, dtype=np.int64))))
+        numbers.append(np.concatenate((local, loaded.ids)))
         following += first
     return numbers, following
 
@@ -277,16 +283,17 @@ def _symbols(resolution: Resolution, bases: Column, count: int) -> SymbolColumns
     kind, visibility = np.zeros(count, dtype=np.uint8), np.zeros(count, dtype=np.uint8)
     weak = np.zeros(count, dtype=bool)
     file = np.full(count, -1, dtype=np.int64)
-    for s in resolution.symbols:
-        i = s.id
-        if s.kind is DefinitionKind.DEFINED or s.kind is DefinitionKind.COMMON:
-            file[i] = s.file
-            sid[i] = _place(s.section, int(bases[s.file]))
-        elif s.kind is DefinitionKind.SHARED:
-            sid[i] = SHARED
-        value[i], size[i] = sext(s.value, 64), sext(s.size, 64)
-        kind[i], visibility[i] = s.info & ST_TYPE_MASK, s.visibility
-        weak[i] = s.weak
+    known, n = resolution.symbols, len(resolution.symbols)
+    of_kind = known.column("kind")
+    here = np.flatnonzero((of_kind == DefinitionKind.DEFINED) | (of_kind == DefinitionKind.COMMON))
+    section = known.section[here].astype(np.int64)
+    file[here] = known.file[here]
+    sid[here] = np.where(section < SHN_LORESERVE, bases[file[here]] + section, UNDEFINED)
+    sid[here[section == SHN_ABS]] = ABSOLUTE
+    sid[:n][of_kind == DefinitionKind.SHARED] = SHARED
+    value[:n], size[:n] = known.column("value").view(np.int64), known.column("size").view(np.int64)
+    kind[:n], visibility[:n] = known.column("info") & ST_TYPE_MASK, known.column("visibility")
+    weak[:n] = known.column("weak")
     at = len(resolution.symbols)
     for number, loaded in enumerate(resolution.files):
         table = loaded.object.symbols
@@ -305,12 +312,6 @@ def _symbols(resolution: Resolution, bases: Column, count: int) -> SymbolColumns
         file[rows] = number
         at += len(local)
     return SymbolColumns(sid, value, size, kind, weak, visibility, file, len(resolution.symbols))
-
-
-def _place(section: int, base: int) -> int:
-    if section == SHN_ABS:
-        return ABSOLUTE
-    return base + section if section < SHN_LORESERVE else UNDEFINED
 
 
 def _relocs(resolution: Resolution, bases: Column, file_symbols: list[Column]) -> RelocColumns:
@@ -340,11 +341,11 @@ def _relocs(resolution: Resolution, bases: Column, file_symbols: list[Column]) -
 
 def _place_commons(program: ProgramColumns, errors: Diagnostics) -> ProgramColumns:
     """Give each common symbol a NOBITS section of its own, with its own alignment."""
+    symbols = program.resolution.symbols
     commons = [
         s
-        for s in program.resolution.symbols
-        if s.kind is DefinitionKind.COMMON
-        and _is_possible(f"common symbol `{s.name}'", s.size, max(s.value, 1), errors)
+        for s in symbols.of(np.flatnonzero(symbols.column("kind") == DefinitionKind.COMMON).tolist())
+        if _is_possible(f"common symbol `{s.name}'", s.size, max(s.value, 1), errors)
     ]
     if not commons:
         return program

@@ -9,7 +9,6 @@ silent, GNU ld's.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from enum import IntEnum
 from itertools import chain, groupby
 
 import numpy as np
@@ -48,57 +47,9 @@ from ..link_errors import Diagnostics
 from ..link_options import LinkOptions
 from .common_symbols import Common, Definition, check_common
 from .files import Opened
+from .global_symbols import Column, DefinitionKind, GlobalSymbol, GlobalSymbols, SymbolNames
 from .needed_libraries import needed_libraries
 from .shared_library import SharedLibrary, SharedSymbol
-
-
-class DefinitionKind(IntEnum):
-    """The kind of definition that a global symbol has."""
-
-    UNDEFINED = 0
-    SHARED = 1  # defined by a shared library
-    COMMON = 2
-    DEFINED = 3
-
-
-class GlobalSymbol(Record, frozen=False):
-    """A global symbol. The resolver changes it; afterwards it is constant.
-
-    `file` and `index` say where the definition is: object and its symbol number, or (SHARED) library.
-    """
-
-    name: str
-    id: int
-    kind: DefinitionKind = DefinitionKind.UNDEFINED
-    weak: bool = True  # of the definition; of all references while undefined
-    file: int = -1
-    index: int = 0
-    section: int = 0
-    value: int = 0
-    size: int = 0
-    info: int = 0
-    visibility: int = STV_DEFAULT
-    strong_reference: bool = False  # from an object
-    object_reference: bool = False  # mentioned by an object at all
-    library_reference: bool = False  # mentioned by a shared library
-    first_file: int = -1  # the first object that mentions it
-    wanted_by: str = (
-        ""  # the first file that refers to it strongly while it is undefined, or has it as a common symbol
-    )
-    shared: SharedSymbol | None = None
-    version: str = ""  # of the definition, if its own name says so: `foo@V1` or `foo@@V1`
-
-    @property
-    def dynamic_name(self) -> str:
-        """The name in .dynsym, where the version stands elsewhere: `foo` of `foo@V1`."""
-        if self.version:
-            return self.name.partition("@")[0]
-        return self.name if self.shared is None else self.shared.name
-
-    @property
-    def is_hidden(self) -> bool:
-        """Whether no other component of a process can see the symbol."""
-        return self.visibility in (STV_HIDDEN, STV_INTERNAL)
 
 
 class Decision(Record):
@@ -113,7 +64,7 @@ class Loaded(Record, eq=False):
     """An object that takes part. `ids[k]` is the number of the GlobalSymbol for its symbol number first_global + k."""
 
     object: ObjectFile
-    ids: list[int]
+    ids: Column
     dropped: frozenset[int]  # sections of COMDAT groups that another object provides
     archive: str = ""  # where it came from
     reason: str = ""
@@ -124,8 +75,8 @@ class Resolution(Record, eq=False):
 
     files: tuple[Loaded, ...]
     libraries: tuple[SharedLibrary, ...]
-    symbols: tuple[GlobalSymbol, ...]
-    table: dict[str, GlobalSymbol]
+    symbols: GlobalSymbols
+    table: SymbolNames
     decisions: tuple[Decision, ...]
 
 
@@ -170,8 +121,7 @@ class _Resolver:
         self.options = options
         self.versions = dict.fromkeys(versions)
         self.errors = errors
-        self.table: dict[str, GlobalSymbol] = {}
-        self.symbols: list[GlobalSymbol] = []
+        self.symbols = GlobalSymbols()
         self.files: list[Loaded] = []
         self.libraries: list[SharedLibrary] = []
         self.exports: dict[str, tuple[int, SharedSymbol]] = {}
@@ -180,7 +130,7 @@ class _Resolver:
         self.taken: set[tuple[str, int]] = set()
         self.decisions: list[Decision] = []
         self.indices: dict[str, dict[str, int]] = {}
-        self.defaults: dict[str, GlobalSymbol] = {}  # `foo@V` of a definition `foo@@V` -> its symbol
+        self.defaults: dict[str, int] = {}  # `foo@V` of a definition `foo@@V` -> its symbol's number
         self.given = frozenset(
             (*(name for name, _ in options.defsyms), *options.assigned)
         )  # no member is needed for these
@@ -192,7 +142,7 @@ class _Resolver:
 
     def want(self, name: str) -> None:
         """-u NAME, or the entry symbol: pulls in its archive member. It is no error if nothing defines it."""
-        symbol = self._lookup(name)
+        symbol = self.symbols.add(name)
         symbol.object_reference, symbol.weak = True, False
 
     def add(self, opened: Opened) -> bool:
@@ -230,13 +180,17 @@ class _Resolver:
         """Add members that define undefined symbols until no more do. Returns whether any was added."""
         assert opened.archive is not None
         index = self._index_of(opened.archive)
+        symbols, numbers = self.symbols, self.symbols.numbers
         found = False
         again = True
         while again:
             again = False
             for name, number in index.items():
-                symbol = self.table.get(name)
-                if symbol is None or name in self.given or not self._needs(symbol, opened.archive, number):
+                known = numbers.get(name)
+                if known is None or symbols.kind[known] == DefinitionKind.DEFINED or name in self.given:
+                    continue
+                symbol = symbols[known]
+                if not self._needs(symbol, opened.archive, number):
                     continue
                 if self._add_member(opened, number, self._wanted_by(symbol)):
                     again = found = True
@@ -270,7 +224,14 @@ class _Resolver:
         return self.indices[archive.name]
 
     def _wanted_by(self, symbol: GlobalSymbol) -> str:
-        return f"{symbol.wanted_by} ({symbol.name})" if symbol.wanted_by else f"({symbol.name})"
+        file = self._wanting_file(symbol)
+        return f"{file} ({symbol.name})" if file else f"({symbol.name})"
+
+    def _wanting_file(self, symbol: GlobalSymbol) -> str:
+        number = symbol.wanted_by
+        if number == -1:
+            return ""
+        return self.files[number].object.name if number >= 0 else self.libraries[-2 - number].name
 
     def _add_member(self, opened: Opened, number: int, reason: str) -> bool:
         archive = opened.archive
@@ -294,32 +255,103 @@ class _Resolver:
     def _add_object(self, obj: ObjectFile, archive: str = "", reason: str = "") -> None:
         """Enter every global of `obj`: as a definition, or as a reference."""
         dropped = self._dropped_sections(obj)
-        file = len(self.files)
-        ids: list[int] = []
-        self.files.append(Loaded(obj, ids, dropped, archive, reason))
         first = obj.symbols.first_global
-        rows = obj.symbols.array[first:].tolist()
-        table, exports, versions = self.table, self.exports, self.versions
-        for index, (name, row) in enumerate(zip(obj.symbols.names[first:], rows, strict=True), first):
-            _, info, other, section, value, size = row
-            if section == SHN_UNDEF or section in dropped:
-                name = self.wrapped.get(name, name) if self.wrapped else name
-            symbol = table.get(name)
-            if symbol is None or (versions and "@" in name):
-                symbol = self._versioned(name, section, obj) if "@" in name else self._lookup(name)
-            if symbol.first_file < 0:
-                symbol.first_file = file
-            ids.append(symbol.id)
-            symbol.object_reference = True
-            if other & ST_VISIBILITY_MASK:
-                visibility = other & ST_VISIBILITY_MASK
-                symbol.visibility = min(symbol.visibility, visibility) if symbol.visibility else visibility
-            if section == SHN_UNDEF or section in dropped:
-                self._reference(symbol, info, name in exports)
-            elif section == SHN_COMMON:
-                self._common(symbol, file, index, value, size, info)
-            else:
-                self._define(symbol, file, index, section, value, size, info)
+        names, rows = list(obj.symbols.names[first:]), obj.symbols.array[first:]
+        undefined = rows["st_shndx"] == SHN_UNDEF
+        for section in dropped:
+            undefined |= rows["st_shndx"] == section
+        if self.wrapped:
+            for row in np.flatnonzero(undefined).tolist():
+                names[row] = self.wrapped.get(names[row], names[row])
+        if "@" in "".join(names):
+            self._enter_versioned(obj, names, undefined, (dropped, archive, reason))
+            return
+        numbers = self.symbols.add_all(names)
+        self.files.append(Loaded(obj, numbers, dropped, archive, reason))
+        if len(set(numbers.tolist())) == len(numbers):
+            self._enter(numbers, rows, undefined, first)
+            return
+        for index, (number, row) in enumerate(zip(numbers.tolist(), rows.tolist(), strict=True), first):
+            self._enter_row(self.symbols[number], index, row, bool(undefined[index - first]))
+
+    def _enter_versioned(
+        self, obj: ObjectFile, names: list[str], undefined: Column, origin: tuple[frozenset[int], str, str]
+    ) -> None:
+        """Enter the globals of an object that has names with versions."""
+        first = obj.symbols.first_global
+        ids = np.zeros(len(names), dtype=np.int64)
+        self.files.append(Loaded(obj, ids, *origin))
+        for at, (name, row) in enumerate(zip(names, obj.symbols.array[first:].tolist(), strict=True)):
+            symbol = self.symbols.get(name)
+            if symbol is None or (self.versions and "@" in name):
+                symbol = self._versioned(name, row[3], obj) if "@" in name else self.symbols.add(name)
+            ids[at] = symbol.id
+            self._enter_row(symbol, first + at, row, bool(undefined[at]))
+
+    def _enter_row(self, symbol: GlobalSymbol, index: int, row: tuple[int, ...], undefined: bool) -> None:
+        """Enter symbol `index` of the last object, of which `row` is the Elf64_Sym."""
+        file = len(self.files) - 1
+        _, info, other, section, value, size = row
+        if symbol.first_file < 0:
+            symbol.first_file = file
+        symbol.object_reference = True
+        if other & ST_VISIBILITY_MASK:
+            visibility = other & ST_VISIBILITY_MASK
+            symbol.visibility = min(symbol.visibility, visibility) if symbol.visibility else visibility
+        if undefined:
+            self._reference(symbol, info)
+        elif section == SHN_COMMON:
+            self._common(symbol, file, index, value, size, info)
+        else:
+            self._define(symbol, file, index, section, value, size, info)
+
+    def _enter(self, numbers: Column, rows: Column, undefined: Column, first: int) -> None:
+        """Enter globals of the last object, all different: as `_enter_row` does, by columns.
+
+        `first` is the number of the first in the object.
+        """
+        table, file = self.symbols, len(self.files) - 1
+        seen = table.first_file[numbers] >= 0
+        table.first_file[numbers[~seen]] = file
+        table.object_reference[numbers] = True
+        visibility = rows["st_other"] & ST_VISIBILITY_MASK
+        if visibility.any():
+            known = table.visibility[numbers]
+            narrow = np.where(
+                (known == 0) | (visibility == 0), known | visibility, np.minimum(known, visibility)
+            )
+            table.visibility[numbers] = narrow
+        info = rows["st_info"]
+        weak = info >> ST_BIND_SHIFT == STB_WEAK
+        if undefined.any():
+            self._refer(numbers[undefined], info[undefined], weak[undefined])
+        here = ~undefined
+        free = here & (table.kind[numbers] == DefinitionKind.UNDEFINED) & (rows["st_shndx"] != SHN_COMMON)
+        mine, chosen = numbers[free], rows[free]
+        table.kind[mine] = DefinitionKind.DEFINED
+        table.weak[mine] = weak[free]
+        table.file[mine] = file
+        table.row[mine] = np.flatnonzero(free) + first
+        table.section[mine] = chosen["st_shndx"]
+        table.value[mine] = chosen["st_value"]
+        table.size[mine] = chosen["st_size"]
+        table.info[mine] = chosen["st_info"]
+        for at in np.flatnonzero(here & ~free).tolist():
+            self._enter_row(table[int(numbers[at])], first + at, rows[at].item(), undefined=False)
+
+    def _refer(self, numbers: Column, info: Column, weak: Column) -> None:
+        """Enter references of the last object: as `_reference` does, by columns."""
+        table = self.symbols
+        table.strong_reference[numbers] |= ~weak
+        open_ = table.kind[numbers] == DefinitionKind.UNDEFINED
+        numbers, info, weak = numbers[open_], info[open_], weak[open_]
+        stronger = numbers[table.weak[numbers] & ~weak]
+        table.weak[stronger] = False
+        table.wanted_by[stronger] = len(self.files) - 1
+        bare = table.info[numbers] == 0
+        table.info[numbers[bare]] = info[bare]
+        for number in numbers.tolist() if self.exports else ():
+            self._look_in_libraries(table[number])
 
     def _dropped_sections(self, obj: ObjectFile) -> frozenset[int]:
         """Members of the COMDAT groups of `obj` that an earlier object already provides, and sections that are for -r only."""
@@ -352,25 +384,18 @@ class _Resolver:
             known.append(self.once.get(f"{_LINK_ONCE}t.{key}", here))
         return any(file != here for file in known)
 
-    def _lookup(self, name: str) -> GlobalSymbol:
-        symbol = self.table.get(name)
-        if symbol is None:
-            symbol = GlobalSymbol(name, len(self.symbols))
-            self.table[name] = symbol
-            self.symbols.append(symbol)
-        return symbol
-
     def _versioned(self, name: str, section: int, obj: ObjectFile) -> GlobalSymbol:
         """The symbol of `foo@V` or `foo@@V`. The definition of a default version is that of plain `foo`, too."""
         base, at, version = name.partition("@@") if "@@" in name else name.partition("@")
         if section == SHN_UNDEF or not base or self.options.kind == "relocatable":
-            return self._lookup(name)
+            return self.symbols.add(name)
         if self.options.shared and version not in self.versions:
             self.errors.error(f"{obj.name}: version node not found for symbol {name}")
         if at == "@":
-            symbol = self._lookup(name)
+            symbol = self.symbols.add(name)
         else:
-            symbol = self.table[name] = self.defaults[f"{base}@{version}"] = self._lookup(base)
+            symbol = self.symbols.add(base)
+            self.symbols.numbers[name] = self.defaults[f"{base}@{version}"] = symbol.id
         if version in self.versions:
             symbol.version = version
         return symbol
@@ -380,23 +405,26 @@ class _Resolver:
         rows = [
             (0, st_info(STB_GLOBAL, STT_OBJECT), STV_DEFAULT, SHN_ABS, 0, 0)
             for name in self.versions
-            if name not in self.table
+            if name not in self.symbols.numbers
         ]
         if rows:
-            names = ["", *(name for name in self.versions if name not in self.table)]
+            names = ["", *(name for name in self.versions if name not in self.symbols.numbers)]
             array = np.array([(0, 0, 0, 0, 0, 0), *rows], dtype=SYM)
             flags = self.files[0].object.e_flags if self.files else 0
             self._add_object(ObjectFile("*versions*", (NULL_SECTION,), SymbolTable(names, array, 1), flags))
 
-    def _reference(self, symbol: GlobalSymbol, info: int, in_library: bool) -> None:
+    def _reference(self, symbol: GlobalSymbol, info: int) -> None:
         weak = info >> ST_BIND_SHIFT == STB_WEAK
         symbol.strong_reference |= not weak
         if symbol.kind is DefinitionKind.UNDEFINED:
             if symbol.weak and not weak:
-                symbol.weak, symbol.wanted_by = False, self.files[-1].object.name
+                symbol.weak, symbol.wanted_by = False, len(self.files) - 1
             symbol.info = symbol.info or info
-            if in_library and not symbol.is_hidden:
-                self._take_from_library(symbol)
+            self._look_in_libraries(symbol)
+
+    def _look_in_libraries(self, symbol: GlobalSymbol) -> None:
+        if symbol.name in self.exports and not symbol.is_hidden:
+            self._take_from_library(symbol)
 
     def _take_from_library(self, symbol: GlobalSymbol) -> None:
         library, shared = self.exports[symbol.name]
@@ -411,7 +439,7 @@ class _Resolver:
         elif symbol.kind is not DefinitionKind.DEFINED or symbol.weak:
             symbol.kind, symbol.weak, symbol.file, symbol.index = DefinitionKind.COMMON, False, file, index
             symbol.section, symbol.value, symbol.size, symbol.info = SHN_COMMON, align, size, info
-            symbol.wanted_by = self.files[file].object.name
+            symbol.wanted_by = file
             symbol.shared = None
         else:
             found = Definition(self.files[symbol.file].object, symbol.section, symbol.value, symbol.size)
@@ -474,16 +502,16 @@ class _Resolver:
         for name, shared in chain(library.exports.items(), library.versioned.items()):
             if self.exports.setdefault(name, (number, shared))[0] != number:
                 continue
-            symbol = self.table.get(name)
+            symbol = self.symbols.get(name)
             if symbol is not None and symbol.kind is DefinitionKind.UNDEFINED and not symbol.is_hidden:
                 self._take_from_library(symbol)
         for name, weak in library.undefined:
-            symbol = self._lookup(name)
+            symbol = self.symbols.add(name)
             symbol.library_reference = True
             if symbol.kind is DefinitionKind.UNDEFINED:
                 # A weak reference pulls in no archive member, and an unresolved one is not an error of the objects.
                 if symbol.weak and not weak:
-                    symbol.weak, symbol.wanted_by = False, library.name
+                    symbol.weak, symbol.wanted_by = False, -2 - number
                 if name in self.exports and not symbol.is_hidden:
                     self._take_from_library(symbol)
         return True
@@ -491,27 +519,24 @@ class _Resolver:
     def _wanted_from(self, library: SharedLibrary) -> GlobalSymbol | None:
         """A symbol that objects need and `library` would define."""
         for name in chain(library.exports, library.versioned):
-            symbol = self.table.get(name)
+            symbol = self.symbols.get(name)
             if symbol is not None and symbol.kind is DefinitionKind.UNDEFINED and symbol.strong_reference:
                 return symbol
         return None
 
     def look_beyond(self) -> None:
         """Look for what is undefined in the libraries that libraries need. They take part with --copy-dt-needed-entries only."""
-        missing = [
-            symbol
-            for symbol in self.symbols
-            if symbol.kind is DefinitionKind.UNDEFINED
-            and symbol.strong_reference
-            and symbol.name not in self.given
-        ]
+        table = self.symbols
+        wanting = (table.column("kind") == DefinitionKind.UNDEFINED) & table.column("strong_reference")
+        rows = np.flatnonzero(wanting).tolist()
+        missing = [symbol for symbol in table.of(rows) if symbol.name not in self.given]
         for library in needed_libraries(tuple(self.libraries), self.options) if missing else ():
             wanted = [symbol for symbol in missing if symbol.name in library.exports and not symbol.is_hidden]
             if wanted and self.options.copy_needed:
                 self._add_library(library, as_needed=False)
             elif wanted and not self.options.shared:
                 self.errors.error(
-                    f"{wanted[0].wanted_by}: undefined reference to symbol `{wanted[0].name}'\n{library.name}: error "
+                    f"{self._wanting_file(wanted[0])}: undefined reference to symbol `{wanted[0].name}'\n{library.name}: error "
                     "adding symbols: DSO missing from command line"
                 )
             missing = [symbol for symbol in missing if symbol not in wanted]
@@ -520,20 +545,22 @@ class _Resolver:
         """The final resolution. Symbols that libraries also mention or define stay visible to them."""
         for library in self.libraries:
             for name, shared in library.exports.items():
-                symbol = self.table.get(name)
+                symbol = self.symbols.get(name)
                 if symbol is not None and not self._differs_in_type(symbol, shared):
                     symbol.library_reference = True
         self._join_versions()
-        for symbol in self.symbols if not self.options.define_commons else ():
-            if symbol.kind is DefinitionKind.COMMON:
-                symbol.kind, symbol.size, symbol.value = DefinitionKind.UNDEFINED, 0, 0
-                symbol.strong_reference = True
-        for symbol in self.symbols:
-            if symbol.kind is DefinitionKind.SHARED and symbol.is_hidden:
-                symbol.kind, symbol.shared, symbol.file = DefinitionKind.UNDEFINED, None, -1
-                symbol.weak = not symbol.strong_reference
+        table = self.symbols
+        commons = np.flatnonzero(table.column("kind") == DefinitionKind.COMMON).tolist()
+        for symbol in table.of(commons) if not self.options.define_commons else ():
+            symbol.kind, symbol.size, symbol.value = DefinitionKind.UNDEFINED, 0, 0
+            symbol.strong_reference = True
+        hidden = np.isin(table.column("visibility"), (STV_HIDDEN, STV_INTERNAL))
+        shared = table.column("kind") == DefinitionKind.SHARED
+        for symbol in table.of(np.flatnonzero(hidden & shared).tolist()):
+            symbol.kind, symbol.shared, symbol.file = DefinitionKind.UNDEFINED, None, -1
+            symbol.weak = not symbol.strong_reference
         return Resolution(
-            tuple(self.files), tuple(self.libraries), tuple(self.symbols), self.table, tuple(self.decisions)
+            tuple(self.files), tuple(self.libraries), table, SymbolNames(table), tuple(self.decisions)
         )
 
     def _differs_in_type(self, symbol: GlobalSymbol, shared: SharedSymbol) -> bool:
@@ -547,22 +574,25 @@ class _Resolver:
 
     def _join_versions(self) -> None:
         """References to `foo@V` are references to `foo` where both mean one definition: it has one address and one copy."""
-        joined: dict[int, int] = {}
-        for symbol in [symbol for name, symbol in self.table.items() if "@" in name]:
-            other: GlobalSymbol | None = None
+        table = self.symbols
+        joined = np.arange(len(table), dtype=np.int64)
+        for symbol in table.of([number for name, number in table.numbers.items() if "@" in name]):
+            other: int | None = None
             if symbol.kind is DefinitionKind.UNDEFINED:
                 other = self.defaults.get(symbol.name)
             elif symbol.shared is not None:
-                other = self.table.get(symbol.shared.name)
-                other = other if other is not None and other.shared is symbol.shared else None
-            if other is None or other is symbol:
+                other = table.numbers.get(symbol.shared.name)
+                other = other if other is not None and table.shared.get(other) is symbol.shared else None
+            if other is None or other == symbol.id:
                 continue
-            joined[symbol.id] = other.id
-            other.object_reference |= symbol.object_reference
-            other.strong_reference |= symbol.strong_reference
-            self.symbols[symbol.id] = self.table[symbol.name] = GlobalSymbol(symbol.name, symbol.id)
-        for loaded in self.files if joined else ():
-            loaded.ids[:] = [joined.get(number, number) for number in loaded.ids]
+            joined[symbol.id] = other
+            table.object_reference[other] |= symbol.object_reference
+            table.strong_reference[other] |= symbol.strong_reference
+            table.numbers[symbol.name] = symbol.id
+            table.reset(symbol.id)
+        if (joined != np.arange(len(table))).any():
+            for loaded in self.files:
+                loaded.ids[:] = joined[loaded.ids]
 
 
 def _has_data_for(name: str, member: Member) -> bool:

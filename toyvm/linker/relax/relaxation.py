@@ -15,7 +15,7 @@ import numpy as np
 from toyvm.base.record import Record, replace
 from toyvm.relocations import R
 
-from ..inputs.columns import Column, ProgramColumns
+from ..inputs.columns import Column, ProgramColumns, distinct
 from ..link_errors import Diagnostics
 from ..link_options import LinkOptions
 from .alignment import Alignment, align_sections, alignment, write_nops
@@ -163,7 +163,7 @@ class _Steps:
         result.append(self._ranges(rows, 2, 2))
         result.append(self._ranges(self._dropped_highs(absolute), 0, 4))
         result.append(
-            self._ranges(np.unique(found.distance_high[found.distances.spread(distances) > LONG]), 0, 4)
+            self._ranges(distinct(found.distance_high[found.distances.spread(distances) > LONG]), 0, 4)
         )
         rows = found.threads.row[found.threads.spread(threads) > LONG]
         result.append(self._ranges(rows[self.is_high[rows] | self.is_add[rows]], 0, 4))

@@ -9,7 +9,8 @@ from toyvm.base.record import replace
 from ...elf.constants import SHT_NOBITS
 from ..image_layout import ImageLayout
 from ..inputs.columns import Column, ProgramColumns
-from ..inputs.symbol_resolution import DefinitionKind, GlobalSymbol, Resolution
+from ..inputs.global_symbols import DefinitionKind
+from ..inputs.symbol_resolution import Resolution
 from ..link_errors import Diagnostics
 from ..link_options import LinkOptions
 from ..provided_symbols import ScriptNames
@@ -40,15 +41,14 @@ class Scripted:
         provided = {
             a.name: a for a in self.script.assignments() if a.provide and a.name not in names.assigned
         }
-        symbols, table = list(resolution.symbols), resolution.table
+        symbols, table = resolution.symbols, resolution.table
         queue = [name for name in provided if name in table and table[name].kind is DefinitionKind.UNDEFINED]
         for name in queue:
             for other in sorted(names_in(provided[name].value)) if name in provided else ():
                 if other not in table and other not in names.assigned:
-                    table[other] = GlobalSymbol(other, len(symbols), object_reference=True)
-                    symbols.append(table[other])
+                    symbols.add(other).object_reference = True
                     queue.append(other)
-        return replace(resolution, symbols=tuple(symbols))
+        return resolution
 
     def plan(self, program: ProgramColumns, errors: Diagnostics | None = None) -> Plan:
         """Where each section goes. Orphans are reported once: with `errors`."""

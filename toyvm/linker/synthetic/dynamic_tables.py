@@ -29,7 +29,8 @@ from toyvm.relocations import Need
 
 from ..image_layout import ImageLayout
 from ..inputs.columns import ABSOLUTE, LINKER, SHARED, UNDEFINED, Column, NewSection, ProgramColumns
-from ..inputs.symbol_resolution import GlobalSymbol, Resolution
+from ..inputs.global_symbols import GlobalSymbol
+from ..inputs.symbol_resolution import Resolution
 from ..link_options import LinkOptions
 from ..scan_relocations import Needs
 from ..type_arrays import GOT_ENTRY
@@ -80,9 +81,9 @@ def exported(program: ProgramColumns, options: LinkOptions, local: Column) -> Co
     defined = ((sid >= 0) | (sid == ABSOLUTE) | (sid == LINKER)) & ~local
     visible = (seen == c.STV_DEFAULT) | (seen == c.STV_PROTECTED)
     if not (options.shared or options.export_dynamic):
-        referenced = np.array([s.library_reference for s in program.resolution.symbols], dtype=bool)
+        referenced = program.resolution.symbols.column("library_reference")
         visible &= referenced | listed(program, options)
-    mentioned = np.array([s.object_reference for s in program.resolution.symbols], dtype=bool)
+    mentioned = program.resolution.symbols.column("object_reference")
     result: Column = defined & visible & mentioned
     return result
 
@@ -183,7 +184,7 @@ def _definitions(
     """.gnu.version_d: the file itself, and the versions of the script. An empty one is weak, as in GNU ld."""
     base = options.soname or posixpath.basename(options.output)
     versions = [DefinedVersion(_raw(base), strings.add(base), (), 1, c.VER_FLG_BASE)]
-    used = {symbol.version for symbol in program.resolution.symbols}
+    used = set(program.resolution.symbols.versions.values())
     for number, node in enumerate(script.nodes, FIRST_VERSION):
         empty = not node.shown and not node.kept and node.name not in used
         parents = tuple(strings.add(parent) for parent in reversed(node.parents))

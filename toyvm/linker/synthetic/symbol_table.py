@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from toyvm.base.bits import M64
@@ -10,6 +12,7 @@ from toyvm.elf.constants import (
     SHF_ALLOC,
     SHN_ABS,
     SHN_UNDEF,
+    ST_BIND_SHIFT,
     STB_GLOBAL,
     STB_LOCAL,
     STB_WEAK,
@@ -22,8 +25,8 @@ from toyvm.elf.constants import (
     STV_INTERNAL,
     STV_PROTECTED,
 )
-from toyvm.elf.record_arrays import SYM
-from toyvm.elf.symbol import st_info
+from toyvm.elf.object_file import names_of
+from toyvm.elf.record_arrays import SYM, Names
 
 from ..image_layout import ImageLayout
 from ..inputs.columns import ABSOLUTE, LINKER, SHARED, UNDEFINED, Column, ProgramColumns
@@ -45,9 +48,6 @@ class SymbolTableBytes(Record, eq=False):
     first_global: int
     index: Column
     sections: Column
-
-
-Row = tuple[int, int, int, int, int, int]  # an Elf64_Sym
 
 
 class Strings:
@@ -127,142 +127,206 @@ def build(
     program: ProgramColumns, layout: ImageLayout, known: Addresses, options: LinkOptions
 ) -> SymbolTableBytes:
     """The whole table."""
-    strings = Strings()
-    numbers = section_numbers(layout)
-    index = np.zeros(len(program.symbols), dtype=np.int64)
-    sections = np.zeros(int(numbers.max(initial=0)) + 1, dtype=np.int64)
-    wanted = np.zeros(len(program.symbols), dtype=bool)
-    retained = None if options.retained is None else frozenset(options.retained)
-    rows: list[Row] = [(0, 0, 0, 0, 0, 0)]
-    if options.emit_relocs:
-        for section, number in zip(layout.outputs, numbers.tolist(), strict=True):
-            if number:
-                sections[number] = len(rows)
-                rows.append((0, STT_SECTION, 0, number, section.addr & M64, 0))
-        wanted[program.relocs.sym[program.sections.live[program.relocs.sid]]] = True
-    if options.discard != "all":
-        for file in range(len(program.file_symbols)):
-            mine, found = _locals(program, layout, known, options, numbers, strings, file, wanted, retained)
-            index[found] = np.arange(len(mine) - len(found), len(mine)) + len(rows)
-            rows += mine
-    requested = frozenset(options.undefined)
-    hidden, visible, order = _globals(program, layout, known, numbers, strings, wanted, retained, requested)
-    index[order] = np.arange(len(order)) + len(rows)
-    rows += hidden
-    table = np.array(rows + visible, dtype=SYM)
-    return SymbolTableBytes(table.tobytes(), bytes(strings.data), len(rows), index, sections)
+    return _Builder(program, layout, known, options).build()
 
 
-def _locals(
-    program: ProgramColumns,
-    layout: ImageLayout,
-    known: Addresses,
-    options: LinkOptions,
-    numbers: Column,
-    strings: Strings,
-    file: int,
-    wanted: Column,
-    retained: frozenset[str] | None,
-) -> tuple[list[Row], list[int]]:
-    """The rows of an object's locals, and the symbol number of each but that of a source file; `wanted` ones stay."""
-    table = program.resolution.files[file].object.symbols
-    symbols = program.symbols
-    mine = program.file_symbols[file][: table.first_global]
-    kind, sid = symbols.type[mine], symbols.sid[mine]
-    placed = (sid >= 0) & (layout.output[np.maximum(sid, 0)] >= 0)
-    keep = (kind != STT_SECTION) & (kind != STT_FILE) & (placed | (sid == ABSOLUTE))
-    if options.strip == "debug":
-        alloc = (program.sections.flags[np.maximum(sid, 0)] & SHF_ALLOC) != 0
-        keep &= alloc | ~placed
-    rows = []
-    found = []
-    names = table.names
-    chosen = np.flatnonzero(keep)
-    ids = mine[chosen]
-    # Columns as lists: a number of an array costs ten times as much as one of a list.
-    shown = np.where(placed, numbers[np.maximum(layout.output[np.maximum(sid, 0)], 0)], SHN_ABS)[chosen]
-    columns = (chosen, ids, kind[chosen], shown, known.symbol[ids], symbols.size[ids])
-    for i, number, type_, section, address, size in zip(
-        *(column.tolist() for column in columns), strict=True
-    ):
-        name = names[i]
-        if retained is not None and name not in retained and not wanted[number]:
-            continue
-        if not name or (name.startswith(".L") and options.discard == "locals" and not wanted[number]):
-            continue
-        found.append(number)
-        shndx = section or home(layout, numbers, address)  # a symbol in an empty section goes to a neighbour
-        value = address - (known.tls_start if type_ == STT_TLS else 0)
-        rows.append((strings.add(name), type_, 0, shndx, value & M64, size & M64))
-    source = [i for i in np.flatnonzero(kind == STT_FILE).tolist() if names[i]]
-    if source and rows:
-        rows.insert(0, (strings.add(names[source[0]]), STT_FILE, 0, SHN_ABS, 0, 0))
-    return rows, found
+class _Builder:
+    """Collects parts of the table, and the names for it.
 
+    A name gets its place in .strtab in the order of `names`; `order` says which of them each row has.
+    """
 
-def _globals(
-    program: ProgramColumns,
-    layout: ImageLayout,
-    known: Addresses,
-    numbers: Column,
-    strings: Strings,
-    wanted: Column,
-    retained: frozenset[str] | None,
-    requested: frozenset[str],
-) -> tuple[list[Row], list[Row], list[int]]:
-    """(hidden ones, which become local, those that stay global, the symbol numbers of both). `requested`: by -u."""
-    hidden: list[Row] = []
-    visible: list[Row] = []
-    order: tuple[list[int], list[int]] = ([], [])
-    symbols = program.symbols
-    sids, values = symbols.sid[: symbols.globals].tolist(), known.symbol[: symbols.globals].tolist()
-    visibility = symbols.visibility.tolist()
-    for symbol, sid, value in zip(program.resolution.symbols, sids, values, strict=True):
-        if not symbol.object_reference:
-            continue
-        if retained is not None and symbol.name not in retained and not wanted[symbol.id]:
-            continue
-        kind = int(symbols.type[symbol.id])
-        # The binding of an undefined symbol is that of its references, not that of the library's definition.
-        weak = symbol.weak and (sid >= 0 or sid == ABSOLUTE or not symbol.strong_reference)
-        binding = STB_WEAK if weak else STB_GLOBAL
-        if sid >= 0:
-            if layout.output[sid] < 0:
-                continue
-            shndx = section_of(layout, numbers, sid, value)
-            if symbol.shared is not None and known.tables.plt_entry[symbol.id] >= 0:
-                shndx = SHN_UNDEF  # a canonical PLT entry
-        elif sid == LINKER:
-            binding = STB_GLOBAL
-            shndx, kind = of_script(layout, numbers, program, symbol.name) or (
-                home(layout, numbers, value, symbol.name), STT_NOTYPE,
-            )  # fmt: skip
-            if symbol.name in layout.symbols and layout.symbols[symbol.name].hidden:
-                binding = STB_LOCAL
-        elif sid == ABSOLUTE:
-            shndx = SHN_ABS
-        else:
-            assert sid in (UNDEFINED, SHARED)
-            if not symbol.strong_reference and not symbol.weak and symbol.name not in requested:
-                continue
-            shndx = SHN_UNDEF
-        if kind == STT_TLS and shndx:
-            value -= known.tls_start
-        seen = visibility[symbol.id]
-        if seen in (STV_HIDDEN, STV_INTERNAL) and shndx and sid != LINKER:
-            binding = STB_LOCAL
-        if sid == LINKER:
-            seen = _linker_visibility(layout, program, symbol.name)
-        elif binding == STB_LOCAL:
-            seen = STV_DEFAULT  # as in GNU ld: a local symbol has nobody to hide from
-        row = (
-            strings.add(symbol.name),
-            st_info(binding, kind),
-            seen,
-            shndx,
-            value & M64,  # an absolute symbol may be negative
-            int(program.symbols.size[symbol.id]) & M64 if shndx else 0,
+    def __init__(
+        self, program: ProgramColumns, layout: ImageLayout, known: Addresses, options: LinkOptions
+    ) -> None:
+        self.program, self.layout, self.known, self.options = program, layout, known, options
+        self.numbers = section_numbers(layout)
+        self.wanted = np.zeros(len(program.symbols), dtype=bool)
+        self.retained = None if options.retained is None else frozenset(options.retained)
+        self.names: list[str] = []
+        self.order: list[Column] = []
+        self.parts: list[Column] = []
+        self.count = 0
+        self.index = np.zeros(len(program.symbols), dtype=np.int64)
+
+    def build(self) -> SymbolTableBytes:
+        program, numbers = self.program, self.numbers
+        sections = np.zeros(int(numbers.max(initial=0)) + 1, dtype=np.int64)
+        self._add([""], np.zeros(1, dtype=SYM), np.zeros(1, dtype=np.int64))
+        if self.options.emit_relocs:
+            present = np.flatnonzero(numbers)
+            sections[numbers[present]] = np.arange(len(present)) + self.count
+            rows = np.zeros(len(present), dtype=SYM)
+            rows["st_info"], rows["st_shndx"] = STT_SECTION, numbers[present]
+            rows["st_value"] = [self.layout.outputs[i].addr & M64 for i in present.tolist()]
+            self._add([""], rows, np.zeros(len(rows), dtype=np.int64))
+            self.wanted[program.relocs.sym[program.sections.live[program.relocs.sid]]] = True
+        if self.options.discard != "all":
+            self._locals()
+        first_global = self._globals()
+        strings, offsets = _interned(self.names)
+        table = np.concatenate(self.parts)
+        table["st_name"] = offsets[np.concatenate(self.order)]
+        return SymbolTableBytes(table.tobytes(), strings, first_global, self.index, sections)
+
+    def _add(self, names: list[str], rows: Column, order: Column) -> None:
+        """Add rows; `order` are indices of their names in `names`."""
+        self.order.append(order + len(self.names))
+        self.names += names
+        self.parts.append(rows)
+        self.count += len(rows)
+
+    def _rows(self, ids: Column, kind: Column, shndx: Column) -> Column:
+        """Rows of symbols `ids`, with their addresses; TLS symbols count from the start of the template."""
+        rows = np.zeros(len(ids), dtype=SYM)
+        value = self.known.symbol[ids].copy()
+        value[(kind == STT_TLS) & (shndx != SHN_UNDEF)] -= self.known.tls_start
+        rows["st_info"], rows["st_shndx"] = kind, shndx
+        rows["st_value"], rows["st_size"] = (
+            value.view(np.uint64),
+            self.program.symbols.size[ids].view(np.uint64),
         )
-        (hidden if binding == STB_LOCAL else visible).append(row)
-        order[binding != STB_LOCAL].append(symbol.id)
-    return hidden, visible, order[0] + order[1]
+        return rows
+
+    def _section_of(self, ids: Column) -> Column:
+        """The header numbers for symbols in sections; a symbol in an empty section goes to a neighbour."""
+        output = self.layout.output[self.program.symbols.sid[ids]]
+        shndx: Column = np.where(output >= 0, self.numbers[np.maximum(output, 0)], 0)
+        for at in np.flatnonzero(shndx == 0).tolist():
+            shndx[at] = home(self.layout, self.numbers, int(self.known.symbol[ids[at]]))
+        return shndx
+
+    def _locals(self) -> None:
+        """The locals of each object behind the name of its source file; those in `wanted` stay in any case."""
+        program, symbols = self.program, self.program.symbols
+        first = symbols.globals
+        kind, sid = symbols.type[first:], symbols.sid[first:]
+        placed = (sid >= 0) & (self.layout.output[np.maximum(sid, 0)] >= 0)
+        keep = (kind != STT_SECTION) & (kind != STT_FILE) & (placed | (sid == ABSOLUTE))
+        if self.options.strip == "debug":
+            alloc = (program.sections.flags[np.maximum(sid, 0)] & SHF_ALLOC) != 0
+            keep &= alloc | ~placed
+        chosen = np.flatnonzero(keep) + first
+        sources = dict(_by_file(symbols.file, np.flatnonzero(kind == STT_FILE) + first))
+        names: list[str] = []
+        order: list[int] = []
+        ids: list[int] = []  # -1 for the name of a source file
+        for file, mine in _by_file(symbols.file, chosen):
+            kept = self._kept(file, mine)
+            if not kept:
+                continue
+            start = len(names)
+            names += kept.values()
+            source = next(filter(None, self._names(file, sources[file])), "") if file in sources else ""
+            if source:
+                order.append(len(names))
+                names.append(source)
+                ids.append(-1)
+            order += range(start, start + len(kept))
+            ids += kept
+        numbers = np.array(ids, dtype=np.int64)
+        real = np.flatnonzero(numbers >= 0)
+        self.index[numbers[real]] = real + self.count
+        rows = np.zeros(len(numbers), dtype=SYM)
+        rows["st_info"], rows["st_shndx"] = STT_FILE, SHN_ABS
+        found = numbers[real]
+        shndx = np.full(len(found), SHN_ABS, dtype=np.int64)
+        inside = np.flatnonzero(symbols.sid[found] >= 0)
+        shndx[inside] = self._section_of(found[inside])
+        rows[real] = self._rows(found, symbols.type[found], shndx)
+        self._add(names, rows, np.array(order, dtype=np.int64))
+
+    def _names(self, file: int, ids: Column) -> list[str]:
+        """The names of locals of object `file`."""
+        table = self.program.resolution.files[file].object.symbols
+        return names_of(table, ids - int(self.program.file_symbols[file][0]))
+
+    def _kept(self, file: int, ids: Column) -> dict[int, str]:
+        """Of locals of an object, those that have a name that stays, with their names."""
+        table = self.program.resolution.files[file].object.symbols
+        if self.options.discard == "locals" and isinstance(table.names, Names):
+            temporary = table.names.begin_with(b".L", ids - int(self.program.file_symbols[file][0]))
+            ids = ids[~temporary | self.wanted[ids]]
+        found = dict(zip(ids.tolist(), self._names(file, ids), strict=True))
+        prefix = ".L" if self.options.discard == "locals" else "\0"
+        return {
+            number: name
+            for number, name in found.items()
+            if name
+            and (not name.startswith(prefix) or self.wanted[number])
+            and (self.retained is None or name in self.retained or self.wanted[number])
+        }
+
+    def _globals(self) -> int:
+        """Add the globals: hidden ones, which become local, then those that stay global. The number of the first of these."""
+        symbols, table = self.program.symbols, self.program.resolution.symbols
+        ids = np.flatnonzero(table.column("object_reference"))
+        if self.retained is not None:
+            retained = np.array([table.names[n] in self.retained for n in ids.tolist()], dtype=bool)
+            ids = ids[retained | self.wanted[ids]]
+        sid = symbols.sid[ids]
+        gone = (sid >= 0) & (self.layout.output[np.maximum(sid, 0)] < 0)
+        nowhere = (sid == UNDEFINED) | (sid == SHARED)
+        idle = nowhere & ~table.strong_reference[ids] & ~table.weak[ids]
+        requested = frozenset(self.options.undefined)
+        for at in np.flatnonzero(idle).tolist():
+            idle[at] = table.names[ids[at]] not in requested
+        ids = ids[~gone & ~idle]
+        sid, kind = symbols.sid[ids], symbols.type[ids].astype(np.int64)
+        # The binding of an undefined symbol is that of its references, not that of the library's definition.
+        weak = table.weak[ids] & ((sid >= 0) | (sid == ABSOLUTE) | ~table.strong_reference[ids])
+        binding = np.where(weak, STB_WEAK, STB_GLOBAL)
+        shndx = np.where(sid == ABSOLUTE, SHN_ABS, SHN_UNDEF)
+        inside = np.flatnonzero(sid >= 0)
+        shndx[inside] = self._section_of(ids[inside])
+        for number in table.shared if (self.known.tables.plt_entry >= 0).any() else ():
+            if self.known.tables.plt_entry[number] >= 0 and symbols.sid[number] >= 0:
+                shndx[ids == number] = SHN_UNDEF  # a canonical PLT entry
+        seen = symbols.visibility[ids].copy()
+        linker = np.flatnonzero(sid == LINKER)
+        for at in linker.tolist():
+            name = table.names[ids[at]]
+            shndx[at], kind[at] = self._made(name, int(self.known.symbol[ids[at]]))
+        hidden = ((seen == STV_HIDDEN) | (seen == STV_INTERNAL)) & (shndx != SHN_UNDEF)
+        seen[hidden] = STV_DEFAULT  # as in GNU ld: a local symbol has nobody to hide from
+        for at in linker.tolist():
+            name = table.names[ids[at]]
+            hidden[at] = name in self.layout.symbols and self.layout.symbols[name].hidden
+            seen[at] = _linker_visibility(self.layout, self.program, name)
+        binding[linker] = STB_GLOBAL
+        rows = self._rows(ids, kind, shndx)
+        rows["st_info"] = np.where(hidden, STB_LOCAL, binding) << ST_BIND_SHIFT | kind
+        rows["st_size"][shndx == SHN_UNDEF] = 0
+        rows["st_other"] = seen
+        order = np.concatenate((np.flatnonzero(hidden), np.flatnonzero(~hidden)))
+        self.index[ids[order]] = np.arange(len(order)) + self.count
+        first_global = self.count + int(hidden.sum())
+        self._add([table.names[number] for number in ids.tolist()], rows[order], order)
+        return first_global
+
+    def _made(self, name: str, value: int) -> tuple[int, int]:
+        """(section header number, type) of a symbol that the linker or a script defines."""
+        found = of_script(self.layout, self.numbers, self.program, name)
+        return found or (home(self.layout, self.numbers, value, name), STT_NOTYPE)
+
+
+def _by_file(files: Column, ids: Column) -> Iterator[tuple[int, Column]]:
+    """(object, its part of `ids`); `ids` of one object stand together."""
+    of = files[ids]
+    starts = np.flatnonzero(np.diff(of, prepend=-1)) if len(ids) else ids
+    ends = [*starts[1:].tolist(), len(ids)]
+    for file, start, end in zip(of[starts].tolist(), starts.tolist(), ends, strict=False):
+        yield file, ids[start:end]
+
+
+def _interned(names: list[str]) -> tuple[bytes, Column]:
+    """(a string table that has each of `names` once, the offset of each)."""
+    unique = dict.fromkeys(names)
+    unique.pop("", None)
+    text = "\0".join(unique)
+    raw = text.encode("utf-8", "surrogateescape")
+    sizes = map(len, unique if text.isascii() else (n.encode("utf-8", "surrogateescape") for n in unique))
+    starts = (np.cumsum(np.fromiter(sizes, dtype=np.int64, count=len(unique)) + 1) + 1).tolist()
+    at = dict(zip(unique, [1, *starts], strict=False))
+    at[""] = 0
+    return b"\0" + raw + b"\0" * bool(unique), np.array([at[name] for name in names], dtype=np.int64)

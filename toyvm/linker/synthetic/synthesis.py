@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import struct
 
 import numpy as np
@@ -249,5 +248,7 @@ def with_digest(image: bytes, note: int, options: LinkOptions) -> bytes:
     """The file with the SHA-1 of itself in the note at offset `note`, unless the identifier was given."""
     if options.build_id.startswith("0x"):
         return image
+    import hashlib  # slow to import
+
     at = note + NHDR_SIZE + len(_NOTE_OWNER) + 1
     return image[:at] + hashlib.sha1(image).digest() + image[at + _SHA1_SIZE :]

@@ -19,7 +19,7 @@ from toyvm.base.record import Record
 from ...base.errors import LinkError
 from ...elf.demangling import demangled
 from ..inputs.columns import SHARED, UNDEFINED, Column, ProgramColumns
-from ..inputs.symbol_resolution import DefinitionKind, GlobalSymbol
+from ..inputs.global_symbols import DefinitionKind, GlobalSymbol
 from ..link_errors import Diagnostics
 from .name_patterns import NamePattern, matches_any
 
@@ -233,6 +233,8 @@ def local_symbols(program: ProgramColumns, script: VersionScript, exclude_libs: 
 
 def check_versions(program: ProgramColumns, script: VersionScript, errors: Diagnostics) -> None:
     """Add an error for each name that the script gives a version and that the output does not define (--no-undefined-version)."""
+    if not script.nodes:
+        return
     defined = {
         symbol.dynamic_name
         for symbol in program.resolution.symbols
