@@ -13,6 +13,7 @@ from toyvm.base.resources import PACKAGE
 from toyvm.engines.checking.lockstep_engine import LockstepEngine
 from toyvm.engines.checking.walk_engine import WalkEngine
 from toyvm.engines.engine import Engine
+from toyvm.engines.llvm.interp.interpreting_engine import InterpretingEngine
 from toyvm.engines.llvm.llvm_engine import LlvmEngine
 from toyvm.engines.python.reference_engine import ReferenceEngine
 from toyvm.engines.watching.recording_engine import RecordingEngine
@@ -31,7 +32,16 @@ def test_the_page_about_new_engines_names_each_method() -> None:
 
 
 @pytest.mark.parametrize(
-    "engine", [LlvmEngine, LockstepEngine, RecordingEngine, ReferenceEngine, SlicedEngine, WalkEngine]
+    "engine",
+    [
+        InterpretingEngine,
+        LlvmEngine,
+        LockstepEngine,
+        RecordingEngine,
+        ReferenceEngine,
+        SlicedEngine,
+        WalkEngine,
+    ],
 )
 def test_an_engine_has_each_method_with_the_same_parameters(engine: type) -> None:
     for name in METHODS:
