@@ -418,7 +418,7 @@ def test_a_second_run_needs_no_llvm(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         machine = Machine(loop(COUNT), [0, 0, 0, DATA])
         own = Translator(str(tmp_path))
         if attempt:
-            monkeypatch.setattr(own, "_make", lambda module: pytest.fail("translated again"))
+            monkeypatch.setattr(own, "compile", lambda module: pytest.fail("translated again"))
         llvm = LlvmEngine(machine.memory, translator=own, thresholds=EAGER)
         for _ in range(10):
             assert llvm.run(machine.hart, 3000) is None

@@ -14,6 +14,7 @@ from toyvm.base.resources import PACKAGE
 from toyvm.engines.llvm import translator
 from toyvm.engines.llvm.emit.fcsr_text import ModeText
 from toyvm.engines.llvm.emit.function_text import METADATA
+from toyvm.engines.llvm.interp import handler_table
 from toyvm.engines.llvm.runtime import runtime_module
 from toyvm.engines.llvm.runtime.ir_files import render
 from toyvm.engines.llvm.translator import unavailable
@@ -31,6 +32,7 @@ def test_every_file_is_part_of_a_module() -> None:
         for folder, files in (
             (runtime_module.FOLDER, runtime_module.FILES + runtime_module.WITHOUT_POLICY),
             (native_policy.FOLDER, native_policy.FILES),
+            (handler_table.FOLDER, handler_table.FILES),
         )
         for name in files
     }

@@ -32,6 +32,8 @@ from ..emit.function_text import ARGUMENTS, CONVENTION, LIKELY, METADATA, UNLIKE
 from ..runtime.ir_files import render
 from .handler_text import COUNTED, FAR, NEAR, PLACES, HandlerText, discards, handler_tree, is_direct, slots_of
 
+FOLDER = os.path.dirname(__file__)
+FILES = ("interpreter.ll",)
 # The values of fields that the printer must know; with others, the row's function executes the instruction.
 _KNOWN = {"rm": (7, 0, 1), "csr": (1, 2, 3)}
 _MISSED, _CALLED, _NOTHING = "missed", "called", "nothing"
@@ -67,7 +69,7 @@ class HandlerModule:
         """The text of the module."""
         declared = "\n".join(sorted(self._declared))
         functions = [*self._functions, *(_extractor(name, body) for body, name in self._extractors.items())]
-        loop = render(os.path.dirname(__file__), ("interpreter.ll",), constants())
+        loop = render(FOLDER, FILES, constants())
         return "\n".join([declared, loop, *functions, METADATA])
 
     def table(self, offset: Callable[[str], int]) -> bytes:
