@@ -44,3 +44,9 @@ def test_a_name_that_is_evaluated_where_it_is_used() -> None:
     (data,) = [s.data for s in assemble_text(text, "a.s").sections if s.name == ".data"]
     words = [int.from_bytes(data[at : at + 4], "little") for at in range(8, 24, 4)]
     assert words == [8, 12, 8, 20]
+
+
+def test_a_section_symbol_stays_local() -> None:
+    """GNU as makes a symbol table that readelf complains about of `.weak` for a section."""
+    made = assemble_text('.section g,"a"\n.word 1\n.weak g\nx: .globl y\ny: .word g\n', "a.s")
+    assert list(made.symbols.names[made.symbols.first_global :]) == ["y"]

@@ -69,11 +69,13 @@ def binding(value: int) -> Directive:
     def directive(state: AssemblyState, rest: str) -> None:
         for text in _each(rest):
             symbol = symbol_named(state, text)
-            if symbol.section is not None and value == STB_GLOBAL:
+            if symbol.section is not None and value != STB_LOCAL:
+                # GNU as takes .weak, and puts a local symbol behind the global ones.
+                said = "weak" if value == STB_WEAK else "global"
                 state.warn(
-                    f"the symbol of section {symbol.name} cannot be global",
+                    f"the symbol of section {symbol.name} cannot be {said}",
                     text,
-                    gnu="can't make section symbol global",
+                    gnu=f"can't make section symbol {said}",
                 )
                 continue
             if value == STB_WEAK and symbol.common is not None:
