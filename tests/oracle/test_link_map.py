@@ -20,7 +20,7 @@ SECTIONS
   PROVIDE (nope = 1);
   .text : {
     *(.text) . = ALIGN (16); PROVIDE (x = .); BYTE (1 + 2) LONG (def1)
-    *(EXCLUDE_FILE(*-b.o) .rodata SORT(.rodata.*)) EXCLUDE_FILE(*-c.o) *(.rodata2)
+    *(EXCLUDE_FILE(*-b.o) .rodata SORT(SORT(.rodata.*))) EXCLUDE_FILE(*-c.o) *(.rodata2)
     QUAD (SIZEOF (.data))
   }
   .data ALIGN (0x100) : AT (0x8000) {

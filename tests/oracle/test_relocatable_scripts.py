@@ -113,9 +113,9 @@ def test_a_name_for_the_build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     Path("a.s").write_text(SOURCES["a"])
     subprocess.run([GNU_AS, "a.s", "-o", "a.o"], check=True)
     notes = []
-    for style in ("sha1", "sha1", "0xdeadbeef"):
+    for style in ("sha1", "sha1", "0xdeadbeef", "md5"):
         assert ld(["-r", "a.o", f"--build-id={style}", "-o", "our.o"]) == 0
         note = read_object(Path("our.o").read_bytes(), "our.o").section(".note.gnu.build-id")
         assert note is not None
         notes.append(note.data[16:])
-    assert notes[0] == notes[1] != bytes(20) and notes[2] == bytes.fromhex("deadbeef")
+    assert notes[0] == notes[1] != bytes(20) and notes[2] == bytes.fromhex("deadbeef") and len(notes[3]) == 16

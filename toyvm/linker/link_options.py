@@ -77,7 +77,7 @@ class LinkOptions(Record):
     start_stop_gc: bool = False  # __start_NAME and __stop_NAME keep no section
     print_gc_sections: bool = False
     hash_style: str = "gnu"  # "gnu", "sysv", "both"
-    build_id: str = "none"  # "sha1", "none" or "0xHEX"
+    build_id: str = "none"  # "sha1", "md5", "none" or "0xHEX"
     eh_frame_hdr: bool = False
     compression: int = 0  # ch_type of compressed debugging information; 0: none
     strip: str = ""  # "" keeps all, "debug" is -S, "all" is -s

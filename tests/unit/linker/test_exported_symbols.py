@@ -81,3 +81,15 @@ def test_a_definition_that_is_less_than_a_common_symbol_asks_for() -> None:
         expected = (small.format(*(f"{n}.o" for n in names)), *more)
         inputs = [Input(object=obj(first, "a.o")), Input(object=obj(second, "b.o"))]
         assert link_relocatable(inputs, LinkOptions(kind="relocatable")).warnings == expected
+
+
+def test_common_symbols_of_a_finished_link_are_objects() -> None:
+    common = Input(object=obj(".comm c, 4, 4\n", stt_common=True, pic=True))
+    table = elf_of(link_all(common, kind="shared")).symbols(".dynsym")
+    assert table is not None and table.array["st_info"][table.names.index("c")] & 15 == 1
+
+
+def test_an_object_without_code_keeps_its_calling_convention() -> None:
+    empty = obj("", march="rv64gc")
+    made = link_relocatable([Input(object=empty)], LinkOptions(kind="relocatable"))
+    assert made.object.e_flags == empty.e_flags != 0

@@ -81,7 +81,8 @@ FORMULAS: dict[int, Callable[[Place], int] | None] = {
     **dict.fromkeys(numbers((1, 2), (26, 28), (33, 40), (52, 56), (60, 61)), lambda x: x.s + A),
     **dict.fromkeys(numbers((8, 9)), DTP),
     **dict.fromkeys(numbers((16, 19), (23, 23), (44, 45), (57, 57), (59, 59)), PC),
-    **dict.fromkeys((20, 21, 22, 41, 62), lambda x: x.g + A - x.p),
+    20: lambda x: x.g - x.p,  # an addend is refused
+    **dict.fromkeys((21, 22, 41, 62), lambda x: x.g + A - x.p),
     **dict.fromkeys((24, 25, 63, 64), lambda x: x.h + A),
     65: None,
     **dict.fromkeys((29, 30, 31), TP),
@@ -93,7 +94,7 @@ THREAD_LOCAL = (8, 9, 21, 22, 29, 30, 31, 32, 62)
 def test_applied_or_refused(kind: int) -> None:
     low = kind in (24, 25, *DESCRIPTOR[1:])
     symbol = T if kind in THREAD_LOCAL else HIGH if low else NEAR
-    addend = 0 if kind == R.ALIGN else A
+    addend = 0 if kind in (R.ALIGN, R.GOT_HI20) else A
     high = [(0, *((62, T) if kind in DESCRIPTOR else (int(R.PCREL_HI20), NEAR)), 0)] if low else []
     file = made(*high, (PLACE, kind, symbol, addend))
     if kind not in FORMULAS:

@@ -28,7 +28,7 @@ def _number(text: str) -> int:
 
 
 def _build_id(state: CommandLine, style: str) -> None:
-    """--build-id[=STYLE]. All computed styles use SHA-1."""
+    """--build-id[=STYLE]. All computed styles use SHA-1, except for `md5`."""
     if style.startswith("0x"):
         try:
             bytes.fromhex(style[2:])
@@ -36,7 +36,7 @@ def _build_id(state: CommandLine, style: str) -> None:
             raise UsageError(f"--build-id={style}: not an even number of hexadecimal digits") from None
     elif style not in ("", "sha1", "md5", "uuid", "fast", "tree", "none"):
         raise UsageError(f"--build-id={style}: unknown style (sha1, none, 0xHEX)")
-    state.options["build_id"] = style if style == "none" or style.startswith("0x") else "sha1"
+    state.options["build_id"] = style if style in ("none", "md5") or style.startswith("0x") else "sha1"
 
 
 def _set(**changes: object) -> tuple[str, Callable[[CommandLine, str], None]]:

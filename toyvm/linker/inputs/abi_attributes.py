@@ -67,7 +67,9 @@ def merge_flags(resolution: Resolution, errors: Diagnostics) -> int:
         if (obj.e_flags ^ flags) & EF_RISCV_RVE:
             errors.error(f"{obj.name}: can't link RVE with other target ({first})")
         flags |= obj.e_flags & (EF_RISCV_RVC | EF_RISCV_TSO)
-    return flags or 0
+    if flags is None:
+        return next((loaded.object.e_flags for loaded in resolution.files if not loaded.object.raw), 0)
+    return flags
 
 
 def merge_attributes(resolution: Resolution, errors: Diagnostics) -> bytes:

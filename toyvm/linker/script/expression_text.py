@@ -90,6 +90,6 @@ def pattern_text(pattern: InputPattern) -> str:
 def _section_text(pattern: SectionPattern) -> str:
     exclude = f"EXCLUDE_FILE({' '.join(pattern.exclude)}) " if pattern.exclude else ""
     text = f"{exclude}{pattern.name or '*'}"
-    for order in reversed(pattern.sort):
+    for order in reversed(tuple(dict.fromkeys(pattern.sort))):  # sorting twice is sorting once
         text = f"{_SORTS[order]}({text})"
     return text

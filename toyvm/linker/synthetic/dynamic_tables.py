@@ -284,6 +284,7 @@ def dynsym_bytes(program: ProgramColumns, layout: ImageLayout, known: Addresses,
     for at, n in enumerate(plan.order, 1):
         symbol = program.resolution.symbols[n]
         sid, value, kind = int(symbols.sid[n]), int(known.symbol[n]), int(symbols.type[n])
+        kind = c.STT_OBJECT if kind == c.STT_COMMON else kind  # it has its place now
         if sid >= 0:
             # A canonical PLT entry is no definition: SHN_UNDEF with a value (psABI, gABI "Function Addresses").
             shndx = c.SHN_UNDEF if n in plan.canonical else section_of(layout, numbers, sid, value)

@@ -16,8 +16,10 @@ from toyvm.elf.constants import (
     STB_GLOBAL,
     STB_LOCAL,
     STB_WEAK,
+    STT_COMMON,
     STT_FILE,
     STT_NOTYPE,
+    STT_OBJECT,
     STT_SECTION,
     STT_TLS,
     STV_DEFAULT,
@@ -273,6 +275,7 @@ class _Builder:
             idle[at] = table.names[ids[at]] not in requested
         ids = ids[~gone & ~idle]
         sid, kind = symbols.sid[ids], symbols.type[ids].astype(np.int64)
+        kind[kind == STT_COMMON] = STT_OBJECT  # it has its place now
         # The binding of an undefined symbol is that of its references, not that of the library's definition.
         weak = table.weak[ids] & ((sid >= 0) | (sid == ABSOLUTE) | ~table.strong_reference[ids])
         binding = np.where(weak, STB_WEAK, STB_GLOBAL)

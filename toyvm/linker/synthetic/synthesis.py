@@ -38,7 +38,6 @@ from .got_plt import PLT_ENTRY, GotPltTables, entry_bytes, plt_bytes
 from .relative_table import split
 
 BUILD_ID = ".note.gnu.build-id"
-_SHA1_SIZE = 20
 _NOTE_OWNER = b"GNU"
 _PACKAGE_OWNER, _PACKAGE_TYPE = b"FDO", 0xCAFE1A7E  # systemd, "Package Metadata for Executable Files"
 
@@ -233,22 +232,29 @@ def write_search_table(image: bytearray, layout: ImageLayout, made: LinkerSectio
 
 def build_id_note(kind: str) -> bytes:
     """The note, with the identifier still zero when it is to be computed."""
-    identifier = bytes.fromhex(kind[2:]) if kind.startswith("0x") else bytes(_SHA1_SIZE)
+    identifier = bytes.fromhex(kind[2:]) if kind.startswith("0x") else bytes(_digest(kind).digest_size)
     return pack_note(_NOTE_OWNER, NT_GNU_BUILD_ID, identifier)
 
 
 def write_build_id(image: bytes, layout: ImageLayout, options: LinkOptions) -> bytes:
-    """Put the SHA-1 of the finished file (with zeros in its place) into the note."""
+    """Put the hash of the finished file (with zeros in its place) into the note."""
     if options.build_id == "none" or options.build_id.startswith("0x"):
         return image
     return with_digest(image, layout.by_name[BUILD_ID].offset, options)
 
 
 def with_digest(image: bytes, note: int, options: LinkOptions) -> bytes:
-    """The file with the SHA-1 of itself in the note at offset `note`, unless the identifier was given."""
+    """The file with the hash of itself in the note at offset `note`, unless the identifier was given."""
     if options.build_id.startswith("0x"):
         return image
     import hashlib  # slow to import
 
     at = note + NHDR_SIZE + len(_NOTE_OWNER) + 1
-    return image[:at] + hashlib.sha1(image).digest() + image[at + _SHA1_SIZE :]
+    digest = _digest(options.build_id)
+    digest.update(image)
+    return image[:at] + digest.digest() + image[at + digest.digest_size :]
+
+
+def _digest(kind: str) -> hashlib._Hash:
+    """The hash function of --build-id."""
+    return hashlib.md5(usedforsecurity=False) if kind == "md5" else hashlib.sha1(usedforsecurity=False)
