@@ -7,6 +7,7 @@ import struct
 import numpy as np
 
 from toyvm.base.bits import align_up
+from toyvm.base.light_types import TYPE_CHECKING
 from toyvm.base.record import Record, replace
 from toyvm.elf.constants import (
     NT_GNU_BUILD_ID,
@@ -36,6 +37,9 @@ from .dynamic_tables import DynamicPlan, dynamic_entries, dynsym_bytes, is_dynam
 from .eh_frame import eh_frame_sections, search_table, search_table_size
 from .got_plt import PLT_ENTRY, GotPltTables, entry_bytes, plt_bytes
 from .relative_table import split
+
+if TYPE_CHECKING:
+    import hashlib
 
 BUILD_ID = ".note.gnu.build-id"
 _NOTE_OWNER = b"GNU"
@@ -247,8 +251,6 @@ def with_digest(image: bytes, note: int, options: LinkOptions) -> bytes:
     """The file with the hash of itself in the note at offset `note`, unless the identifier was given."""
     if options.build_id.startswith("0x"):
         return image
-    import hashlib  # slow to import
-
     at = note + NHDR_SIZE + len(_NOTE_OWNER) + 1
     digest = _digest(options.build_id)
     digest.update(image)
@@ -257,4 +259,6 @@ def with_digest(image: bytes, note: int, options: LinkOptions) -> bytes:
 
 def _digest(kind: str) -> hashlib._Hash:
     """The hash function of --build-id."""
+    import hashlib  # slow to import
+
     return hashlib.md5(usedforsecurity=False) if kind == "md5" else hashlib.sha1(usedforsecurity=False)
