@@ -378,8 +378,8 @@ class RunOptions(Limits):
         group=MACHINE,
         metavar="ENGINE",
         choices=ENGINES,
-        help="choose the engine: auto and llvm translate hot code to native code (auto also works without LLVM), "
-        "native executes cold code in native code, too, reference interprets in Python, lockstep runs native and "
+        help="choose the engine: llvm translates hot code to native code, native executes cold code in native code, "
+        "too, auto is native where LLVM is available, reference interprets in Python, lockstep runs native and "
         "reference and compares them",
     )
     caching: bool = option(

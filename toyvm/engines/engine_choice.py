@@ -30,10 +30,6 @@ def make_engine(
         from .python.reference_engine import ReferenceEngine
 
         return ReferenceEngine(memory, on_trace, keeping=caching and on_trace is None)
-    if name == "auto":
-        from .llvm.llvm_engine import LlvmEngine
-
-        return LlvmEngine(memory, caching=caching)
     if name in ("llvm", "native", "lockstep"):
         from .llvm.translator import unavailable
 
@@ -43,7 +39,7 @@ def make_engine(
         from .llvm.llvm_engine import LlvmEngine
 
         return LlvmEngine(memory, caching=caching)
-    if name == "native":
+    if name in ("auto", "native"):
         from .llvm.interp.interpreting_engine import InterpretingEngine
 
         return InterpretingEngine(memory, caching=caching)
