@@ -261,18 +261,23 @@ class InterpretingEngine(LlvmEngine):
         """The counter of `pc` is used up: find a region for it, or request one."""
         thresholds, code = self._thresholds, self._space
         requests = self._requests[pc] = self._requests.get(pc, 0) + 1
-        wait = min(thresholds.arrivals << max(0, requests - thresholds.patience), _LONGEST_WAIT)
-        self._arrivals[pc >> 1 & (1 << layout.ARRIVAL_BITS) - 1] = wait
+        waited = self._wait(requests - 1)
+        self._arrivals[pc >> 1 & (1 << layout.ARRIVAL_BITS) - 1] = self._wait(requests)
         mmu = self._hart.mmu
         known = pc in code.native or self.adopt(mmu, code, pc)
         if not known and pc >> PAGE_SHIFT in mmu.tlb.execute and not self.find(mmu, code, pc):
             if requests < thresholds.patience:
-                self._compile_budget.work += thresholds.arrivals
+                self._compile_budget.work += waited
             else:
-                self.want(pc, thresholds.arrivals)
+                self.want(pc, waited)
         function = self._space.native.get(pc)
         if function is not None and self._space.tables is not None:
             self._space.tables.link(pc, function)
+
+    def _wait(self, requests: int) -> int:
+        """How many arrivals come before the next request for a region, after so many."""
+        doublings = min(max(0, requests - self._thresholds.patience), 16)
+        return min(self._thresholds.arrivals << doublings, _LONGEST_WAIT)
 
     def _region(self, mmu: Mmu, head: int) -> Region | None:
         """See `LlvmEngine`; what the interpreter has executed has run, too."""
