@@ -34,6 +34,8 @@ from tests.bench.tables import Row, Table
 Group = tuple[Table, Callable[[Settings], Iterator[Row]]]
 GROUPS: dict[str, Group] = {
     "compute": (compute.TABLE, compute.rows),
+    "pointers": (compute.POINTERS, compute.chasing),
+    "wide": (compute.FEW, compute.wide),
     "calls": (system.CALLS, system.calls),
     "start": (system.START, system.starts),
     "latency": (latency.TABLE, latency.rows),

@@ -29,37 +29,56 @@ WORK = {
     "nbody": 1_000_000,
     "mix": 36_000,
 }
+# Loads that wait for loads, over some thousands of pages.
+CHASING = {"list": 60, "tree": 25, "chains": 100}
+# Code that runs a few times.
+WIDE = {"wide": 100}
 # Nobody waits longer for a run of one program: one that takes so long is given a tenth of the work.
 PATIENCE = 90.0
 
-TABLE = Table(
-    "compute programs, CPU seconds",
-    (
-        Column("what", "program"),
-        Column("length", "length", ",d"),
-        Column("cold", "cold"),
-        Column("warm", "warm"),
-        Column("qemu", "qemu"),
-        Column("native", "native"),
-        Column("warm/qemu", "warm/qemu"),
-        Column("cold/qemu", "cold/qemu"),
-        Column("warm/native", "warm/native", ".1f"),
-        Column("instructions", "instructions", ",d"),
-        Column("rate", "million/s", ",.0f"),
-        Column("translating", "translating"),
-        Column("translations", "translations", ",d"),
-        Column("cache", "cache, KiB", ",.0f"),
-    ),
+COLUMNS = (
+    Column("what", "program"),
+    Column("length", "length", ",d"),
+    Column("cold", "cold"),
+    Column("warm", "warm"),
+    Column("qemu", "qemu"),
+    Column("native", "native"),
+    Column("warm/qemu", "warm/qemu"),
+    Column("cold/qemu", "cold/qemu"),
+    Column("warm/native", "warm/native", ".1f"),
+    Column("instructions", "instructions", ",d"),
+    Column("rate", "million/s", ",.0f"),
+    Column("translating", "translating"),
+    Column("translations", "translations", ",d"),
+    Column("cache", "cache, KiB", ",.0f"),
 )
+TABLE = Table("compute programs, CPU seconds", COLUMNS)
+POINTERS = Table("pointers, CPU seconds", COLUMNS)
+FEW = Table("code that runs a few times, CPU seconds", COLUMNS)
 
 
 def rows(settings: Settings) -> Iterator[Row]:
-    """Every program, and the geometric mean of the ratios.
+    """The compute programs (see `_measured`)."""
+    return _measured(WORK, settings)
+
+
+def chasing(settings: Settings) -> Iterator[Row]:
+    """The programs that follow pointers."""
+    return _measured(CHASING, settings)
+
+
+def wide(settings: Settings) -> Iterator[Row]:
+    """The program with much code."""
+    return _measured(WIDE, settings)
+
+
+def _measured(programs: dict[str, int], settings: Settings) -> Iterator[Row]:
+    """A row for each program, and the geometric mean of the ratios.
 
     Raises `AssertionError` if toyvm and qemu print different things, or two runs of toyvm count different instructions.
     """
     done = []
-    for name, full in WORK.items():
+    for name, full in programs.items():
         if settings.wants(name):
             progress("building", about=name)
             done.append(measure(name, settings.length(full), settings))
