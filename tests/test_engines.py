@@ -20,6 +20,7 @@ from toyvm.base.resources import cache_path
 from toyvm.build import build_program
 from toyvm.cli import cache
 from toyvm.engines.checking.lockstep_engine import LockstepEngine, LockstepError
+from toyvm.engines.llvm.interp.interpreting_engine import InterpretingEngine
 from toyvm.engines.llvm.llvm_engine import LlvmEngine
 from toyvm.engines.llvm.tiers import EAGER
 from toyvm.engines.llvm.translator import unavailable
@@ -91,8 +92,8 @@ def test_lockstep_finds_a_difference(monkeypatch: pytest.MonkeyPatch) -> None:
         hart.x[5] ^= 1
         return original(self, hart, budget)
 
-    original = LlvmEngine.run
-    monkeypatch.setattr(LlvmEngine, "run", wrong)
+    original = InterpretingEngine.run
+    monkeypatch.setattr(InterpretingEngine, "run", wrong)
     with pytest.raises(LockstepError, match=r"\* t0 +llvm 0x1 +reference 0x0"):
         run_case(Case(ASM / "hello.s", "static"), replace(OPTIONS, engine="lockstep", memory=4 << 20))
 

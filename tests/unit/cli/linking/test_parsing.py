@@ -132,7 +132,8 @@ def test_nothing_is_left_after_an_error(folder: Path, capsys: pytest.CaptureFixt
     lines = capsys.readouterr().err.splitlines()
     assert lines == [
         "toyvm ld: cannot find -lnope: No such file or directory",
-        "toyvm ld: a.o:(.text+0x2): undefined reference to `f'",
+        "toyvm ld: a.o: in function `_start':",
+        "a.o:(.text+0x2): undefined reference to `f'",
     ]
     assert sorted(os.listdir()) == ["a.o", "libf.a"]
 

@@ -6,6 +6,7 @@ The image has no absolute address, so it is loaded by copying it.
 from __future__ import annotations
 
 import marshal
+from weakref import WeakKeyDictionary
 
 from toyvm.base.light_types import TYPE_CHECKING
 
@@ -21,6 +22,10 @@ _MOST = 4 << 20  # bytes of an image
 NAMES = ("start", "left", "decode", "sought")
 
 
+# Engines that share a translator share its image.
+_LOADED: WeakKeyDictionary[Translator, InterpreterImage] = WeakKeyDictionary()
+
+
 class InterpreterImage:
     """The image in executable memory: its address, that of its decoding table, and of each function of `NAMES`."""
 
@@ -33,9 +38,11 @@ class InterpreterImage:
 
 
 def cached(translator: Translator) -> InterpreterImage | None:
-    """The image from the cache."""
-    found = translator.cached(IMAGE, _KEY)
-    return InterpreterImage(*marshal.loads(found[2])) if found is not None else None
+    """The image that another engine has loaded, or the one from the cache."""
+    image = _LOADED.get(translator)
+    if image is None and (found := translator.cached(IMAGE, _KEY)) is not None:
+        image = _LOADED[translator] = InterpreterImage(*marshal.loads(found[2]))
+    return image
 
 
 def make(translator: Translator) -> InterpreterImage:
@@ -51,4 +58,5 @@ def make(translator: Translator) -> InterpreterImage:
     table = module.table(lambda name: symbols[name] - arena.base)
     image = code + table, len(code), {name: symbols[name] - arena.base for name in NAMES}
     translator.keep(IMAGE, _KEY, marshal.dumps(image))
-    return InterpreterImage(*image)
+    made = _LOADED[translator] = InterpreterImage(*image)
+    return made
