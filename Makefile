@@ -29,7 +29,7 @@ quick: $(STAMP)           ## the tests that find most mistakes, in under a minut
 	$(BIN)/python -m pytest -n $(JOBS) $(QUICK:%=tests/%)
 
 test: $(STAMP)            ## every test
-	$(BIN)/python -m pytest -n $(JOBS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
