@@ -272,7 +272,7 @@ class InterpretingEngine(LlvmEngine):
                 self.want(pc, waited)
         function = self._space.native.get(pc)
         if function is not None and self._space.tables is not None:
-            self._space.tables.link(pc, function)
+            self._space.link(pc, function)
 
     def _wait(self, requests: int) -> int:
         """How many arrivals come before the next request for a region, after so many."""

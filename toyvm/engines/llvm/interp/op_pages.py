@@ -103,7 +103,7 @@ class InterpretedCode(NativeCode):
         """Enter all native code in the table of entry points."""
         if self.tables is not None:
             for pc, function in self.native.items():
-                self.tables.link(pc, function)
+                self.link(pc, function)
 
     def clear(self) -> None:
         """Drop everything."""
