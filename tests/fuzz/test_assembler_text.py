@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from toyvm.assembler.assemble import assemble_text
+from toyvm.assembler.assembler_options import AssemblerOptions
 from toyvm.assembler.directives.control_flow import FLOW
-from toyvm.assembler.state import AssemblerOptions
 from toyvm.assembler.statement_loop import DIRECTIVES
 from toyvm.base.errors import AssemblyError
 from toyvm.elf.object_reader import read_object

@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.oracles import GNU_AS, require_oracle
 from toyvm.assembler.assemble import assemble_text
-from toyvm.assembler.state import AssemblerOptions
+from toyvm.assembler.assembler_options import AssemblerOptions
 from toyvm.elf.elf_file import ElfFile
 from toyvm.elf.object_reader import read_object
 from toyvm.elf.object_writer import write_object

@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.oracles import GNU_AS, OBJDUMP, READELF, require_oracle
 from toyvm.assembler.assemble import assemble_texts
-from toyvm.assembler.state import AssemblerOptions
+from toyvm.assembler.assembler_options import AssemblerOptions
 from toyvm.base.errors import AssemblyError
 
 pytestmark = pytest.mark.oracle

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .assemble import assemble_text, assemble_texts
-    from .state import AssemblerOptions
+    from .assembler_options import AssemblerOptions
 
 __all__ = ["AssemblerOptions", "assemble_text", "assemble_texts"]
 
@@ -14,7 +14,7 @@ __all__ = ["AssemblerOptions", "assemble_text", "assemble_texts"]
 def __getattr__(name: str) -> Any:
     # Lazily, because importing Lark and numpy takes long.
     if name == "AssemblerOptions":
-        from .state import AssemblerOptions
+        from .assembler_options import AssemblerOptions
 
         return AssemblerOptions
     if name in ("assemble_text", "assemble_texts"):

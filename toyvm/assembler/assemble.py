@@ -14,11 +14,12 @@ from toyvm.base.record import Record
 
 from ..base.errors import AssemblyError, UsageError
 from ..elf.architecture.isa_strings import ArchError, abi_faults
+from .assembler_options import AssemblerOptions
 from .finalize import finish
 from .gnu_messages import header
 from .object_output import AssembledFile
 from .problems import MAX_ERRORS, Abandoned, Problem, TooManyErrors
-from .state import AssemblerOptions, AssemblyState
+from .state import AssemblyState
 from .statement_loop import Driver, define
 
 if TYPE_CHECKING:

@@ -10,6 +10,7 @@ import re
 
 from toyvm.base.light_types import TYPE_CHECKING
 
+from .assembler_options import AssemblerOptions
 from .directives.architecture import ARCHITECTURE
 from .directives.control_flow import FLOW
 from .directives.data import DATA
@@ -26,7 +27,7 @@ from .mnemonics import all_candidates, candidates, mnemonics
 from .problems import Abandoned, Fatal, Problem, unknown
 from .sections import AsmSymbol
 from .source_listing import Listed, Mark
-from .state import AssemblerOptions, AssemblyState
+from .state import AssemblyState
 from .statement_reader import Reader, SourceText
 from .statements import NAME_PATTERN, split_operands, symbol_name
 

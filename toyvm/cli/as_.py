@@ -14,7 +14,7 @@ from .terminal.color import add_color, painted
 
 if TYPE_CHECKING:
     from ..assembler.assemble import Assembled
-    from ..assembler.state import AssemblerOptions
+    from ..assembler.assembler_options import AssemblerOptions
     from ..elf.object_file import ObjectFile
 
 
@@ -112,7 +112,7 @@ def _extras(args: argparse.Namespace, made: Assembled, sources: list[str]) -> No
 
 
 def _options(args: argparse.Namespace) -> AssemblerOptions:
-    from ..assembler.state import AssemblerOptions
+    from ..assembler.assembler_options import AssemblerOptions
 
     return AssemblerOptions(
         march=args.march,

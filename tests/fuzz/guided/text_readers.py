@@ -16,9 +16,9 @@ from unittest.mock import patch
 from tests.support.scripts_to_compare import OBJECTS
 from tests.support.small_links import obj
 from toyvm.assembler.assemble import assemble_texts
+from toyvm.assembler.assembler_options import AssemblerOptions
 from toyvm.assembler.directives.control_flow import FLOW
 from toyvm.assembler.listing import Command, listing
-from toyvm.assembler.state import AssemblerOptions
 from toyvm.assembler.statement_loop import DIRECTIVES
 from toyvm.base.errors import AssemblyError, DiagnosticsError, LinkError, NotFoundError, ToyvmError
 from toyvm.base.sample_directives import parse_directives

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from toyvm.assembler.assemble import assemble_texts
+from toyvm.assembler.assembler_options import AssemblerOptions
 from toyvm.assembler.listing import listing
-from toyvm.assembler.state import AssemblerOptions
 from toyvm.base.errors import AssemblyError, UsageError
 from toyvm.cli import as_
 from toyvm.elf.object_reader import read_object

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from toyvm.assembler.assemble import assemble_text, assemble_texts
-from toyvm.assembler.state import AssemblerOptions
+from toyvm.assembler.assembler_options import AssemblerOptions
 from toyvm.base.errors import AssemblyError, UsageError
 from toyvm.elf.architecture.attributes import decode
 from toyvm.elf.object_file import ObjectFile, Section

@@ -8,9 +8,9 @@ import pytest
 
 from toyvm.assembler import statement_loop
 from toyvm.assembler.assemble import assemble_texts
+from toyvm.assembler.assembler_options import AssemblerOptions
 from toyvm.assembler.known.known_statements import KnownStatements
 from toyvm.assembler.layout import section_layout
-from toyvm.assembler.state import AssemblerOptions
 from toyvm.base.errors import ToyvmError
 from toyvm.isa.pseudo import PSEUDOS
 from toyvm.isa.table import INSNS

@@ -9,7 +9,7 @@ from __future__ import annotations
 import pytest
 
 from toyvm.assembler.assemble import assemble_text
-from toyvm.assembler.state import AssemblerOptions
+from toyvm.assembler.assembler_options import AssemblerOptions
 from toyvm.isa.decode import decode
 from toyvm.isa.encoded.table import decode_any
 from toyvm.isa.table import INSNS
