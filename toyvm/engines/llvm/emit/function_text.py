@@ -14,6 +14,19 @@ STATE, GUEST, TABLE, RANGE = (f", !alias.scope !{10 + n}, !noalias !{20 + n}" fo
 REFILLS = ", !noalias !30"  # on calls of `refill`, which may change GUEST and RANGE
 # Branch weights: how often the first target is taken.
 LIKELY, UNLIKELY, MOSTLY, RARELY, SOMETIMES = (f", !prof !{31 + n}" for n in range(5))
+# What the `.ll` files call these; the last two are lines for the guest's registers that are arguments.
+IR_NAMES = {
+    "CONVENTION": CONVENTION,
+    "ARGUMENTS": ARGUMENTS,
+    "LIKELY": LIKELY,
+    "UNLIKELY": UNLIKELY,
+    "LOAD_PASSED": "\n".join(
+        f"  %p{n} = getelementptr i64, ptr %s, i64 {n}\n  %x{n} = load i64, ptr %p{n}" for n in PASSED
+    ),
+    "STORE_PASSED": "\n".join(
+        f"  %p{n} = getelementptr i64, ptr %s, i64 {n}\n  store i64 %x{n}, ptr %p{n}" for n in PASSED
+    ),
+}
 METADATA = "\n".join(
     [
         "!0 = !{!0}",

@@ -28,7 +28,7 @@ from .. import state_layout as layout
 from ..analysis.regions import control, nodes
 from ..emit.effects_text import native
 from ..emit.float_text import F0
-from ..emit.function_text import ARGUMENTS, CONVENTION, LIKELY, METADATA, UNLIKELY
+from ..emit.function_text import IR_NAMES, METADATA
 from ..runtime.ir_files import render
 from .handler_text import COUNTED, FAR, NEAR, PLACES, HandlerText, discards, handler_tree, is_direct, slots_of
 
@@ -163,18 +163,7 @@ def _names_registers(insn: Insn) -> bool:
 def constants() -> dict[str, int | str]:
     """The value of each name in `interpreter.ll`."""
     return {
-        "CONVENTION": CONVENTION,
-        "ARGUMENTS": ARGUMENTS,
-        "LIKELY": LIKELY,
-        "UNLIKELY": UNLIKELY,
-        "LOAD_PASSED": "\n".join(
-            f"  %p{n} = getelementptr i64, ptr %s, i64 {n}\n  %x{n} = load i64, ptr %p{n}"
-            for n in layout.PASSED
-        ),
-        "STORE_PASSED": "\n".join(
-            f"  %p{n} = getelementptr i64, ptr %s, i64 {n}\n  store i64 %x{n}, ptr %p{n}"
-            for n in layout.PASSED
-        ),
+        **IR_NAMES,
         "STATE_PC": layout.PC,
         "STATE_LEFT": layout.LEFT,
         "STATE_STATUS": layout.STATUS,

@@ -17,7 +17,7 @@ from toyvm.machine.physical_memory import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE
 
 from .. import state_layout as layout
 from ..emit.fcsr_text import CONTROLS, CONTROLS_SHIFT, MXCSR
-from ..emit.function_text import ARGUMENTS, CONVENTION, LIKELY, METADATA, UNLIKELY
+from ..emit.function_text import IR_NAMES, METADATA
 from ..host_features import features
 from .ir_files import render
 
@@ -41,23 +41,12 @@ def constants() -> dict[str, int | str]:
     """The value of each name in the files."""
     save, restore = _vector_moves()
     return {
-        # Calling convention, branch weights, and fields of MXCSR (`emit`).
-        "CONVENTION": CONVENTION,
-        "ARGUMENTS": ARGUMENTS,
-        "LIKELY": LIKELY,
-        "UNLIKELY": UNLIKELY,
+        # Calling convention, branch weights, registers that are arguments, and fields of MXCSR (`emit`).
+        **IR_NAMES,
         "MXCSR_PLAIN": MXCSR,
         "ROUNDING_CONTROLS": CONTROLS,
         "ROUNDING_SHIFT": CONTROLS_SHIFT,
-        # Lines for the guest's registers that are arguments, and for the host's vector registers.
-        "LOAD_PASSED": "\n".join(
-            f"  %p{n} = getelementptr i64, ptr %s, i64 {n}\n  %x{n} = load i64, ptr %p{n}"
-            for n in layout.PASSED
-        ),
-        "STORE_PASSED": "\n".join(
-            f"  %p{n} = getelementptr i64, ptr %s, i64 {n}\n  store i64 %x{n}, ptr %p{n}"
-            for n in layout.PASSED
-        ),
+        # Lines for the host's vector registers.
         "SAVE_VECTORS": save,
         "RESTORE_VECTORS": restore,
         # Words of the state.
