@@ -85,7 +85,7 @@ def finish(state: AssemblyState, name: str) -> AssembledFile | None:
             symbol.binding = STB_WEAK
     resolver.settle_symbols()
     _check_links(state)
-    if state.options.multibyte.startswith("warn-sym") or state.options.multibyte == "warn_sym_only":
+    if state.options.multibyte == "warn-sym-only":
         _warn_multibyte_names(state)
     # All labels have their addresses now.
     for view, where in state.zero_views:

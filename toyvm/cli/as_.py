@@ -135,7 +135,7 @@ def _options(args: argparse.Namespace) -> AssemblerOptions:
         alternate=args.alternate,
         always_write=args.always_write,
         stt_common=args.stt_common == "yes",
-        multibyte=args.multibyte,
+        multibyte=args.multibyte.replace("_", "-"),
         build_notes=args.build_notes == "yes",
         stack_note=args.stack_note,
     )

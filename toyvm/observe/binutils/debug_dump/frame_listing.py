@@ -17,7 +17,7 @@ _COLUMNS = 80
 
 
 class _Cie(NamedTuple):
-    """The common information at `start`. `rules` are those behind its instructions, by register."""
+    """The common information entry at `start`."""
 
     start: int
     version: int
