@@ -19,11 +19,14 @@ class Names:
         self._sections = [s for s in elf.sections if s.header.flags & c.SHF_ALLOC]
         found: dict[tuple[int, int], tuple[tuple[int, int, str], str]] = {}
         self._marks: dict[int, list[tuple[int, bool]]] = {}
+        self._sets: dict[int, list[tuple[int, str]]] = {}
         table = elf.symbols(".symtab") or elf.symbols(".dynsym")
         for name, row in zip(table.names, table.array.tolist(), strict=True) if table else ():
             _, info, _, shndx, value, _ = row
             if name[:2] in ("$x", "$d"):
                 self._marks.setdefault(shndx, []).append((value, name[1] == "d"))
+                if name[:4] == "$xrv":
+                    self._sets.setdefault(shndx, []).append((value, name[2:].partition(".")[0]))
             if _is_name(name, info, shndx):
                 kind, binding = info & c.ST_TYPE_MASK, info >> c.ST_BIND_SHIFT
                 rank = (
@@ -42,6 +45,8 @@ class Names:
             texts.append(spell(name))
         for marks in self._marks.values():
             marks.sort()
+        for sets in self._sets.values():
+            sets.sort()
 
     def starting_in(self, section: ElfSection, low: int, high: int) -> list[tuple[int, str]]:
         """(address, name) of the symbols of `section` with low <= address < high."""
@@ -70,6 +75,12 @@ class Names:
         marks = self._marks.get(section.number, [])
         index = bisect_right(marks, (address, True)) - 1
         return index >= 0 and marks[index][1]
+
+    def instruction_set(self, section: ElfSection, address: int) -> str:
+        """The last instruction set that a mapping symbol named up to `address`, such as "rv64i2p1_c2p0"; "" for none."""
+        sets = self._sets.get(section.number, [])
+        index = bisect_right(sets, address, key=lambda item: item[0]) - 1
+        return sets[index][1] if index >= 0 else ""
 
     def next_mark(self, section: ElfSection, address: int) -> int:
         """The address of the next mapping symbol after `address`."""

@@ -28,6 +28,7 @@ from toyvm.relocation_fields import gather
 from toyvm.relocations import B_TYPE, CB_TYPE, CJ_TYPE, J_TYPE, relocation_name
 
 from .address_names import Names
+from .instruction_sets import RV64GC, InstructionSet, instruction_sets
 from .short_aliases import uncompressed
 
 if TYPE_CHECKING:
@@ -64,14 +65,15 @@ def _engine(xlen: int = 64) -> Any:
 _HEX = re.compile(r"-?\b0x[0-9a-f]+")
 
 
-def disassemble(code: bytes, address: int, xlen: int = 64) -> Iterator[Instruction]:
+def disassemble(code: bytes, address: int, instruction_set: InstructionSet = RV64GC) -> Iterator[Instruction]:
     """The instructions in `code`, which is at `address`. Other bytes become directives."""
     at = 0
+    xlen = instruction_set.xlen
     pairs: dict[int, int] = {}
     while at < len(code):
         for place, size, mnemonic, operands in _engine(xlen).disasm_lite(code[at : at + 4096], address + at):
             raw = code[place - address : place - address + size]
-            yield _instruction(place, raw, mnemonic, operands, pairs, xlen)
+            yield _instruction(place, raw, *instruction_set.spelled(raw, mnemonic, operands), pairs, xlen)
             at += size
         if at < len(code):
             size = min(4 if code[at] & 3 == 3 else 2, len(code) - at)
@@ -81,7 +83,9 @@ def disassemble(code: bytes, address: int, xlen: int = 64) -> Iterator[Instructi
                 yield _unknown(address + at, raw)
             else:
                 mnemonic, _, operands = text.partition(" ")
-                yield _instruction(address + at, raw, mnemonic, operands, pairs, xlen)
+                yield _instruction(
+                    address + at, raw, *instruction_set.spelled(raw, mnemonic, operands), pairs, xlen
+                )
             at += size
 
 
@@ -245,6 +249,7 @@ class Listing:
         self.aliases = aliases
         self.style = style or ListingStyle()
         self.names = Names(elf, spell)
+        self._sets = instruction_sets(elf)
         self.lines = lines
         self.source = source
         self._place: tuple[str, int] | None = None
@@ -293,7 +298,8 @@ class Listing:
             mark = min(high, self.names.next_mark(section, at))
             is_data = self.names.is_data(section, at)
             code = data[at - base : mark - base]
-            pieces = _words(code, at) if is_data else disassemble(code, at, 32 if self.elf.is_class32 else 64)
+            named = self.names.instruction_set(section, at)
+            pieces = _words(code, at) if is_data else disassemble(code, at, self._sets(named))
             skip = at
             for piece in pieces:
                 if piece.address < skip:

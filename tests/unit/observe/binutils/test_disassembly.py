@@ -130,3 +130,26 @@ def test_debugging_information_that_names_a_device_or_a_huge_file(tmp_path: Path
         assert source_text(str(path)) is None
     (tmp_path / "a.c").write_text("one\ntwo\n")
     assert source_text(str(tmp_path / "a.c")) == ["one", "two"]
+
+
+@pytest.mark.parametrize(
+    ("arch", "text", "listed"),
+    [
+        ("rv64ima_zfinx", "fadd.s a0,a1,a2", ["fadd.s\ta0,a1,a2"]),
+        ("rv64ima_zca_zcmp", "cm.push {ra,s0},-16", ["cm.push\t{ra,s0},-16"]),
+        (
+            "rv64gc",
+            "fsd fs4,48(sp)\n.option push\n.option arch,-d,-zcd\n.option arch,+zcmp\ncm.push {ra,s0},-16\n"
+            ".option pop\nfsd fs4,48(sp)",
+            ["c.fsdsp\tfs4,48(sp)", "cm.push\t{ra,s0},-16", "c.fsdsp\tfs4,48(sp)"],
+        ),
+    ],
+)
+def test_the_named_instruction_set_decides_what_an_encoding_means(
+    arch: str, text: str, listed: list[str]
+) -> None:
+    elf = ElfFile.parse(write_object(assemble_text(text + "\n", "a.s", AssemblerOptions(march=arch))), "a.o")
+    section = elf.section(".text")
+    assert section is not None
+    lines = [line for line in Listing(elf).section(section) if line.count("\t") > 1]
+    assert [line.split("\t", 2)[2] for line in lines] == listed
