@@ -61,7 +61,7 @@ class Inspection:
                 thread.comm,
                 _STATES[thread.state],
                 tid == kernel.last_tid and thread.state is State.RUNNABLE,
-                thread.waits_for.removeprefix("waits in ").partition(" ")[0] if thread.in_call else "",
+                thread.waits_in if thread.in_call else "",
             )
             for tid, thread in sorted(kernel.threads.items())
         )

@@ -23,6 +23,7 @@ from __future__ import annotations
 from itertools import compress
 from typing import TYPE_CHECKING, Any
 
+from ..kernel.accounts.thread_report import waiting
 from ..kernel.proc.process import State
 from ..machine.physical_memory import PAGE_SIZE
 from ..machine.sv39 import TABLE_ENTRIES
@@ -119,7 +120,7 @@ class StateReader:
         if state is State.RUNNABLE:
             return "runs" if thread.tid == self._running else "is ready"
         if state is State.BLOCKED:
-            return thread.waits_for or "waits"
+            return waiting(self._kernel, thread)
         if state is State.STOPPED:
             return "is stopped"
         return "has ended" if thread.alive else "has ended (zombie)"

@@ -103,6 +103,7 @@ class InPlaceCalls:
             or instret - self._start > _LONGEST
         ):
             self.served = True
+            self._end.__traceback__ = None  # each raise adds to it
             raise self._end
         self._faults.renew()
         return True

@@ -262,10 +262,7 @@ def _wait(kernel: KernelState, process: Process, entry: Syscall, wait: WouldBloc
     process.in_call = True
     if process.signals.next() is not None:
         return  # a signal is pending already: the call is interrupted at once
-    process.waits_for = f"waits in {entry.name}"
-    if process.call.futex is not None:
-        va = process.hart.x[10]
-        process.waits_for += f" at {kernel.describe(process, va) or hex(va)}"
+    process.waits_in = entry.name
     kernel.scheduler.block(process, wait.queues, wait.deadline)
 
 

@@ -49,11 +49,20 @@ def all_threads(kernel: KernelState) -> list[str]:
     return lines
 
 
+def waiting(kernel: KernelState, thread: Process) -> str:
+    """What a blocked thread waits for: the call, and the futex if there is one."""
+    text = f"waits in {thread.waits_in}" if thread.waits_in else "waits"
+    if thread.in_call and thread.call.futex is not None:
+        va = thread.hart.x[10]
+        text += f" at {kernel.describe(thread, va) or hex(va)}"
+    return text
+
+
 def _doing(kernel: KernelState, thread: Process) -> str:
     from ..proc.process import State
 
     if thread.state is State.STOPPED:
         return "is stopped"
     if thread.state is not State.RUNNABLE:
-        return thread.waits_for or "waits"
+        return waiting(kernel, thread)
     return "was running" if thread.tid == kernel.last_tid else "could run"

@@ -26,28 +26,28 @@ class FdTable:
 
     def __init__(self, limit: int = 1024, count: FileCount | None = None):
         self._count = count if count is not None else FileCount(NR_FILE)
-        self._files: dict[int, tuple[OpenFile, bool]] = {}
+        self.files: dict[int, tuple[OpenFile, bool]] = {}
         self.limit = self.hard_limit = limit
         # What the table owns, and so ends when it closes a file: record locks, notifications (F_NOTIFY)
         self.on_close: dict[str, Callable[[FdTable, OpenFile], None]] = {}
         self.users = 1
 
     def __iter__(self) -> Iterator[int]:
-        return iter(sorted(self._files))
+        return iter(sorted(self.files))
 
     def get(self, fd: int) -> OpenFile:
         """The open file. Raises OSError(EBADF)."""
         try:
-            return self._files[fd][0]
+            return self.files[fd][0]
         except KeyError:
             raise error(errno.EBADF) from None
 
     def cloexec(self, fd: int) -> bool:
         self.get(fd)
-        return self._files[fd][1]
+        return self.files[fd][1]
 
     def set_cloexec(self, fd: int, value: bool) -> None:
-        self._files[fd] = (self.get(fd), value)
+        self.files[fd] = (self.get(fd), value)
 
     def install(self, file: OpenFile, *, cloexec: bool = False, lowest: int = 0) -> int:
         """Give `file` the lowest free number from `lowest` up, and return it.
@@ -56,7 +56,7 @@ class FdTable:
         file if it has no other user.
         """
         fd = lowest
-        while fd in self._files:
+        while fd in self.files:
             fd += 1
         if fd >= self.limit:
             if not file.users:
@@ -68,12 +68,12 @@ class FdTable:
                 raise error(errno.ENFILE)
             self._count.enter(file)
         file.users += 1
-        self._files[fd] = (file, cloexec)
+        self.files[fd] = (file, cloexec)
         return fd
 
     def require_room(self) -> None:
         """Raises OSError if no new file can be opened: EMFILE, ENFILE."""
-        if len(self._files) >= self.limit:
+        if len(self.files) >= self.limit:
             raise error(errno.EMFILE)
         if self._count.full:
             raise error(errno.ENFILE)
@@ -83,14 +83,14 @@ class FdTable:
         if not 0 <= fd < self.limit:
             raise error(errno.EBADF)
         file.users += 1
-        if fd in self._files:
+        if fd in self.files:
             self.close(fd)
-        self._files[fd] = (file, cloexec)
+        self.files[fd] = (file, cloexec)
 
     def close(self, fd: int) -> None:
         """Raises OSError(EBADF)."""
         file = self.get(fd)
-        del self._files[fd]
+        del self.files[fd]
         for tell in self.on_close.values():
             tell(self, file)
         file.put()
@@ -117,13 +117,13 @@ class FdTable:
     def exec(self) -> None:
         """Close the descriptors that are marked close-on-exec."""
         for fd in list(self):
-            if self._files[fd][1]:
+            if self.files[fd][1]:
                 self.close(fd)
 
     def fork(self) -> FdTable:
         twin = FdTable(self.hard_limit, self._count)
         twin.limit = self.limit
-        twin._files = dict(self._files)
+        twin._files = dict(self.files)
         for file, _ in twin._files.values():
             file.users += 1
         return twin

@@ -246,7 +246,7 @@ class Process:
         self.in_call = False  # a system call of this thread is blocked and will be retried
         self._call: CallState | None = None  # made when it is asked for, because few calls wait
         self.wake_serial = 0  # makes old timers and queue entries stale
-        self.waits_for = ""  # for the message about a deadlock
+        self.waits_in = ""  # the name of the last call that blocked
         self.vfork_done: WaitQueue | None = None  # the parent waits here until exec or exit
         self.vfork_waiting: tuple[int, Process] | None = None  # in clone, until the child calls exec or exits
         self.cpu_clock: CpuClock | None = None  # of the thread, once it has had an alarm
