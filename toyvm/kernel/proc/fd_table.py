@@ -123,7 +123,7 @@ class FdTable:
     def fork(self) -> FdTable:
         twin = FdTable(self.hard_limit, self._count)
         twin.limit = self.limit
-        twin._files = dict(self.files)
-        for file, _ in twin._files.values():
+        twin.files = dict(self.files)
+        for file, _ in twin.files.values():
             file.users += 1
         return twin
