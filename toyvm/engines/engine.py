@@ -15,6 +15,10 @@ FaultHook = Callable[[Trap, int, int], bool]
 # (pc of an ecall, instret there) -> whether the call is made, and the run goes on at `hart.pc`
 CallHook = Callable[[int, int], bool]
 
+# (instret at an ecall, a0 to a7) -> how many instructions the run may still execute after the call, whose result is
+# then a0 in the list; or -1, and nothing has happened
+QuickHook = Callable[[int, list[int]], int]
+
 
 class Engine(Protocol):
     """Executes instructions of a hart until one traps or the budget is used up.
@@ -44,13 +48,16 @@ class Engine(Protocol):
         """
         ...
 
-    def answer_calls(self, on_call: CallHook) -> None:
+    def answer_calls(self, on_call: CallHook, quickly: QuickHook | None = None) -> None:
         """Offer a hook that makes system calls during a run. An engine may ignore it.
 
         The registers are exact when it is called. If it returns True, the call is made, and the run
         goes on at `hart.pc`, with no other register than a0 changed; if False, nothing has happened,
         and the ecall traps. If the call is made and the run must end, it raises the trap, which ends
         the run as it is, at `hart.pc`.
+
+        An engine may ask `quickly` first, which needs no other registers and changes none but a0.
+        The run goes on behind the ecall.
         """
         ...
 

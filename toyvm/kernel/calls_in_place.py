@@ -9,11 +9,15 @@ from __future__ import annotations
 from ..base.light_types import TYPE_CHECKING
 from ..machine.traps import Cause, Trap
 from .proc.process import Process, State
+from .quick_calls import QUICK, count, may_be_quick, sleep
 from .syscalls.table import find
 from .trap_handling import InPlaceFaults, serve
 
 if TYPE_CHECKING:
+    from typing import NoReturn
+
     from .proc.kernel_state import KernelState
+    from .quick_calls import Quick
 
 # Calls that replace the registers or the address space of the thread, or end it.
 _NEVER = frozenset(
@@ -37,6 +41,7 @@ class InPlaceCalls:
         self._start = self._last = self._left = 0
         self._quantum = 1
         self._numbers: dict[int, bool] = {}  # whether this call may be made in place
+        self._quick: dict[int, Quick] = {}  # the quick calls of this run
         # A stop, with the reason for it in the registers of the process
         self._end = Trap(Cause.ECALL_U)
         self._end.final = True
@@ -49,13 +54,46 @@ class InPlaceCalls:
         self._start = self._last = process.hart.instret
         self._left, self._quantum = left, quantum
         self.served = False
+        group = process.thread_group
         self._allowed = (
             kernel.debug is None
             and kernel.breakpoints is None
             and process.watch_pc is None
-            and process.cpu_timer_at is None
+            and group.cpu_timer_at is None
             and process.thread_timer_at is None
         )
+        self._quick = QUICK if self._allowed and may_be_quick(kernel) else {}
+
+    def quickly(self, instret: int, arguments: list[int]) -> int:
+        """`quickly` of `Engine.answer_calls`. Counts and time are settled at the next ordinary call."""
+        kernel, process, ran = self._kernel, self._process, instret - self._start
+        number = arguments[7]
+        call = self._quick.get(number)
+        if (
+            call is None
+            or instret <= self._last
+            or ran > _LONGEST
+            or not (ran - self._left) % self._quantum
+            or kernel.interrupted
+        ):
+            return -1
+        kernel.executing = False
+        try:
+            result = call(kernel, process, arguments)
+        finally:
+            kernel.executing = True
+        if result is None:
+            return -1
+        self._last = instret
+        arguments[0] = result
+        count(kernel, process, number)
+        if self._alone and kernel.scheduler.crowded:  # the call has woken a thread
+            self._alone = False
+            self._faults.share()
+            if ran < self._left:
+                return self._left - ran
+            return self._quantum - (ran - self._left) % self._quantum
+        return _LONGEST
 
     def make(self, pc: int, instret: int) -> bool:
         """`on_call` of `Engine.answer_calls`."""
@@ -73,6 +111,15 @@ class InPlaceCalls:
             or kernel.interrupted
         ):
             return False
+        signals = process.signals
+        if (
+            self._quick
+            and not signals.pending
+            and not signals.shared
+            and sleep(kernel, process, number, hart.x[10:18])
+        ):
+            hart.pc = pc
+            self._stop()
         self._faults.settle(instret)
         self._last = instret
         hart.pc = pc
@@ -87,7 +134,6 @@ class InPlaceCalls:
         finally:
             kernel.executing = True
             hart.instret = before
-        signals = process.signals
         if (
             process.state is not State.RUNNABLE
             or process.in_call
@@ -102,11 +148,15 @@ class InPlaceCalls:
             or len(process.mm.mmu.tlb.execute) != pages
             or instret - self._start > _LONGEST
         ):
-            self.served = True
-            self._end.__traceback__ = None  # each raise adds to it
-            raise self._end
+            self._stop()
         self._faults.renew()
         return True
+
+    def _stop(self) -> NoReturn:
+        """End the run behind a call that is made."""
+        self.served = True
+        self._end.__traceback__ = None  # each raise adds to it
+        raise self._end
 
 
 def _may(number: int) -> bool:

@@ -14,6 +14,7 @@ from .proc.lifecycle import send
 from .proc.process import ITIMER_PROF, ITIMER_VIRTUAL, Process, State
 from .proc.scheduler import random_quanta
 from .proc.signals import SigInfo, Signal
+from .quick_calls import may_be_quick, resume
 from .trap_handling import ACCESS, InPlaceFaults, answer, serve
 
 
@@ -29,7 +30,7 @@ class TimeSlices:
         self._faults = InPlaceFaults(kernel, self._account)
         self._calls = InPlaceCalls(kernel, self._faults)
         if kernel.engine is not None:
-            kernel.engine.answer_calls(self._calls.make)
+            kernel.engine.answer_calls(self._calls.make, self._calls.quickly)
 
     def give(self, process: Process) -> None:
         """Run `process` for one quantum, and handle its traps."""
@@ -46,7 +47,8 @@ class TimeSlices:
             if (signals.pending or signals.shared) and not self._deliver(process):
                 continue
             if process.in_call:
-                serve(kernel, process)
+                if not may_be_quick(kernel) or not resume(kernel, process):
+                    serve(kernel, process)
                 if kernel.debug is not None:
                     kernel.debug.kernel_left(process)
                 left -= 1

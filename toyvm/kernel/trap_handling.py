@@ -73,6 +73,10 @@ class InPlaceFaults:
         self._alone = alone
         self._answer = None
 
+    def share(self) -> None:
+        """The run is not alone any more, and its budget ends with the quantum."""
+        self._alone = False
+
     def renew(self) -> None:
         """Tell native code what the areas are now, and whether it may resolve faults."""
         system, debug = self._kernel.system, self._kernel.debug

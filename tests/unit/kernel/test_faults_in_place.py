@@ -92,7 +92,7 @@ def history(
     counts = [(c.instructions, c.context_switches, dict(c.faults)) for c in stats.processes.values()]
     kernel.system.cache.drop()
     assert kernel.frames.used == 0
-    return status, counts, stats.virtual_ns, stats.frames_peak, seen
+    return status, counts, stats.virtual_ns, stats.frames_peak, seen, stats.syscalls, stats.calls
 
 
 @pytest.mark.parametrize("quantum", [3, 50, 10_000])

@@ -19,7 +19,7 @@ from toyvm.machine.physical_memory import PhysicalMemory
 from toyvm.machine.traps import Cause, Trap
 
 from ..effects import Effects, illegal
-from ..engine import CallHook, FaultHook
+from ..engine import CallHook, FaultHook, QuickHook
 
 
 def _towards_zero(a: int, b: int) -> int:
@@ -74,7 +74,7 @@ class WalkEngine:
                 return trap
         return None
 
-    def answer_calls(self, on_call: CallHook) -> None:
+    def answer_calls(self, on_call: CallHook, quickly: QuickHook | None = None) -> None:
         """See `engine.Engine`: each call traps."""
 
     def invalidate(self, mmu: Mmu) -> None:

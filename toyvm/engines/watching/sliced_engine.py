@@ -8,7 +8,7 @@ from toyvm.machine.hart import Hart
 from toyvm.machine.mmu import Mmu
 from toyvm.machine.traps import Trap
 
-from ..engine import CallHook, Engine, FaultHook
+from ..engine import CallHook, Engine, FaultHook, QuickHook
 
 
 class SlicedEngine:
@@ -45,9 +45,9 @@ class SlicedEngine:
             if trap is not None or not budget:
                 return trap
 
-    def answer_calls(self, on_call: CallHook) -> None:
+    def answer_calls(self, on_call: CallHook, quickly: QuickHook | None = None) -> None:
         """See `engine.Engine`."""
-        self._engine.answer_calls(on_call)
+        self._engine.answer_calls(on_call, quickly)
 
     def invalidate(self, mmu: Mmu) -> None:
         """See `engine.Engine`."""

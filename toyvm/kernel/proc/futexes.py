@@ -63,6 +63,10 @@ class Futexes:
             return area.file.identity, area.offset_of(va)
         return mm.map, va, "shared"
 
+    def has_waiters(self, key: object) -> bool:
+        """Whether a thread waits at the futex."""
+        return key in self._queues
+
     def wait(self, thread: Process, key: object, bitset: int = ANY_BIT) -> None:
         """Enter `thread` into the queue of `key`, until it is woken or its system call ends."""
         thread.call.futex = FutexWaiter(thread, self._queues, key, bitset)

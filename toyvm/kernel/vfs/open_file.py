@@ -174,6 +174,21 @@ class OpenFile:
     def write(self, data: bytes) -> int:
         raise error(errno.EINVAL)
 
+    def read_now(self, count: int) -> bytes | None:
+        """What `read` would return, if the file can say that at once and no other has to learn of it.
+
+        None without any effect otherwise: then `read` is called. The same holds for `write_now`.
+        """
+        return None
+
+    def write_now(self, data: bytes) -> bool:
+        """Write all of `data` if that can be done at once; whether it was done."""
+        return False
+
+    def empty_queue(self) -> WaitQueue | None:
+        """The queue to wait at, if `read` would only wait."""
+        return None
+
     def pread(self, offset: int, count: int) -> bytes:
         raise error(errno.ESPIPE)
 
@@ -326,6 +341,7 @@ class HostStream(OpenFile):
         super().__init__(flags, path)
         self._source = source
         self._sink = sink
+        self._flush = getattr(sink, "flush", None)
 
     def stat(self) -> Stat:
         return Stat(dev=12, ino=self.INO, mode=st.S_IFIFO | 0o600)
@@ -348,14 +364,22 @@ class HostStream(OpenFile):
         reader = getattr(self._source, "read1", self._source.read)
         return reader(count) or b""
 
+    def write_now(self, data: bytes) -> bool:
+        if self._sink is None or self.budget is not None or self.is_terminal or self.flags & O_PATH:
+            return False
+        try:
+            self.write(data)
+        except OSError:  # the ordinary call meets it too
+            return False
+        return True
+
     def write(self, data: bytes) -> int:
         if self._sink is None:
             return len(data)
         try:
             self._sink.write(self.within_budget(data))
-            flush = getattr(self._sink, "flush", None)
-            if flush is not None:
-                flush()
+            if self._flush is not None:
+                self._flush()
         except BrokenPipeError:
             raise error(errno.EPIPE) from None
         except ValueError:  # the host closed it

@@ -249,6 +249,23 @@ class PipeReader(OpenFile):
             return b""
         return channel.take(count, packets=True)
 
+    def read_now(self, count: int) -> bytes | None:
+        channel = self._channel
+        data = channel.data
+        if not data or channel.runs is not None or channel.changed.watchers:
+            return None
+        piece = bytes(data[:count])
+        del data[:count]
+        if channel.changed.waiters:
+            channel.changed.wake(0)
+        return piece
+
+    def empty_queue(self) -> WaitQueue | None:
+        channel = self._channel
+        return (
+            channel.changed if not channel.data and channel.writers and not self.flags & O_NONBLOCK else None
+        )
+
     def available(self) -> int:
         return len(self._channel.data)
 
@@ -288,6 +305,21 @@ class PipeWriter(OpenFile):
 
     def write(self, data: bytes) -> int:
         return self._channel.write(data, self.packets)
+
+    def write_now(self, data: bytes) -> bool:
+        channel = self._channel
+        if (
+            not channel.readers
+            or channel.runs is not None
+            or channel.changed.watchers
+            or self.flags & O_DIRECT
+            or len(channel.data) + len(data) > channel.capacity
+        ):
+            return False
+        channel.data += data
+        if channel.changed.waiters:
+            channel.changed.wake(POLLIN)
+        return True
 
     def available(self) -> int:
         return len(self._channel.data)

@@ -1,0 +1,153 @@
+"""The usual cases of the calls that programs make most, without look-ups, events and exceptions.
+
+A function here has the effects of its call in `syscalls` if nobody watches calls (`may_be_quick`),
+the memory is one page that the TLB has, and the open file offers its state (`OpenFile.read_now`,
+`write_now`). In any other case it has no effect and returns None, and the ordinary call is made. It
+allocates no frame, and does not look at the time.
+"""
+
+from __future__ import annotations
+
+from toyvm.base.bits import M64, sext
+from toyvm.base.events import SyscallEnter, SyscallExit
+from toyvm.base.light_types import TYPE_CHECKING
+from toyvm.machine.physical_memory import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE
+from toyvm.machine.sv39 import USER_TOP
+
+from .limits import RLIM_INFINITY
+from .proc.futexes import ANY_BIT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .proc.kernel_state import KernelState
+    from .proc.process import Process
+    from .vfs.open_file import WaitQueue
+
+    Arguments = list[int]  # a0 to a7
+    Quick = Callable[[KernelState, Process, Arguments], int | None]
+
+_READ, _WRITE, _FUTEX = 63, 64, 98
+NAMES = {_READ: "read", _WRITE: "write", _FUTEX: "futex"}
+# Operations of futex(2): FUTEX_WAIT, WAKE and WAIT_BITSET, private; for the last one with any clock
+_WAIT, _WAKE, _WAIT_BITSET, _WAIT_BITSET_REALTIME = 128, 129, 137, 393
+_TRY_AGAIN = -11 & M64  # EAGAIN
+
+
+def may_be_quick(kernel: KernelState) -> bool:
+    """Whether no subscriber and no limit needs to see each call."""
+    limits, wanted = kernel.limits, kernel.bus.wanted
+    return (
+        SyscallEnter not in wanted
+        and SyscallExit not in wanted
+        and limits.max_syscalls is None
+        and limits.max_faults is None
+        and kernel.debug is None
+        and kernel.inotify is None
+    )
+
+
+def count(kernel: KernelState, process: Process, number: int) -> None:
+    """Count one of these calls, as the dispatch of ordinary ones does."""
+    process.counters.syscalls += 1
+    stats, name = kernel.system.stats, NAMES[number]
+    stats.syscalls += 1
+    stats.calls[name] = stats.calls.get(name, 0) + 1
+
+
+def _read(kernel: KernelState, process: Process, a: Arguments) -> int | None:
+    entry, va, most, mm = process.fds.files.get(a[0]), a[1], a[2], process.mm
+    delta = mm.mmu.tlb.write.get(va >> PAGE_SHIFT)
+    if entry is None or delta is None or not 0 < most <= PAGE_SIZE - (va & PAGE_MASK):
+        return None
+    data = entry[0].read_now(most)
+    if data is None:
+        return None
+    pa, done = va + delta, len(data)
+    mm.memory.u8[pa : pa + done] = data
+    return done
+
+
+def _write(kernel: KernelState, process: Process, a: Arguments) -> int | None:
+    entry, va, size, mm = process.fds.files.get(a[0]), a[1], a[2], process.mm
+    delta = mm.mmu.tlb.read.get(va >> PAGE_SHIFT)
+    if (
+        entry is None
+        or delta is None
+        or not 0 < size <= PAGE_SIZE - (va & PAGE_MASK)
+        or process.rlimits.file_size != RLIM_INFINITY
+    ):
+        return None
+    pa = va + delta
+    return size if entry[0].write_now(bytes(mm.memory.u8[pa : pa + size])) else None
+
+
+def _futex(kernel: KernelState, process: Process, a: Arguments) -> int | None:
+    va, operation, mm = a[0], a[1] & 0xFFFFFFFF, process.mm
+    if va & 3 or va >= USER_TOP or not mm.has_mmu:
+        return None
+    if operation == _WAKE:
+        key = mm.map, va
+        return kernel.futexes.wake(key, sext(a[2], 32)) if kernel.futexes.has_waiters(key) else 0
+    value = _waited_for(process, a)
+    return _TRY_AGAIN if value is not None and value != a[2] & 0xFFFFFFFF else None
+
+
+def _waited_for(process: Process, a: Arguments) -> int | None:
+    """The word at which a private FUTEX_WAIT without a timeout waits."""
+    va, operation = a[0], a[1] & 0xFFFFFFFF
+    if a[3] or (operation != _WAIT and (operation not in (_WAIT_BITSET, _WAIT_BITSET_REALTIME) or not a[5])):
+        return None
+    delta = process.mm.mmu.tlb.read.get(va >> PAGE_SHIFT)
+    return None if delta is None else process.mm.memory.u32[va + delta >> 2]
+
+
+QUICK: dict[int, Quick] = {_READ: _read, _WRITE: _write, _FUTEX: _futex}
+
+
+# Calls that wait
+
+
+def sleep(kernel: KernelState, process: Process, number: int, a: Arguments) -> bool:
+    """Block `process` in its call if that only has to wait; whether it did."""
+    queues: tuple[WaitQueue, ...] = ()
+    mm = process.mm
+    if number == _READ:
+        entry, va = process.fds.files.get(a[0]), a[1]
+        if entry is None or not a[2] or mm.mmu.tlb.write.get(va >> PAGE_SHIFT) is None:
+            return False
+        queue = entry[0].empty_queue()
+        if queue is None:
+            return False
+        queues = (queue,)
+    elif number == _FUTEX:
+        va = a[0]
+        if va & 3 or va >= USER_TOP or not mm.has_mmu or _waited_for(process, a) != a[2] & 0xFFFFFFFF:
+            return False
+        bitset = ANY_BIT if a[1] & 0xFFFFFFFF == _WAIT else a[5] & 0xFFFFFFFF
+        if not bitset:
+            return False
+        kernel.futexes.wait(process, (mm.map, va), bitset)
+    else:
+        return False
+    count(kernel, process, number)
+    process.in_call = True
+    process.waits_in = NAMES[number]
+    kernel.scheduler.block(process, queues, None)
+    return True
+
+
+def resume(kernel: KernelState, process: Process) -> bool:
+    """Finish the call in which `process` was blocked; False if that takes the ordinary call."""
+    x = process.hart.x
+    number = x[17]
+    result: int | None = None
+    if number == _READ:
+        result = _read(kernel, process, x[10:18])
+    elif number == _FUTEX:
+        waiter = process.call.futex
+        result = 0 if waiter is not None and waiter.woken else None
+    if result is None:
+        return False
+    process.end_call(result)
+    return True
