@@ -27,6 +27,7 @@ from .link_options import Input, LinkOptions
 from .link_result import GlobalAddresses, LinkResult
 from .merge_sections import merge
 from .output_file import finish, phdrs, section_contents
+from .permission_warnings import warn_of_exec_stack, warn_of_segments
 from .provided_symbols import NAMES, linker_values, provide
 from .relax.alignment import align_code
 from .relax.relaxation import Reach, relax
@@ -81,6 +82,7 @@ def link(inputs: Sequence[Input], options: LinkOptions) -> LinkResult:
     e_flags = merge_flags(resolution, errors)
     attributes = merge_attributes(resolution, errors)
     properties = merge_properties(resolution, options.xlen, errors)
+    warn_of_exec_stack(resolution, options, errors)
     errors.checkpoint()
 
     # Put all inputs into columns. The set of objects is fixed from here on.
@@ -195,6 +197,7 @@ def link(inputs: Sequence[Input], options: LinkOptions) -> LinkResult:
     image, stored = compress(image, layout, options.compression) if options.compression else (image, layout)
     exec_stack = wants_exec_stack(resolution) if options.exec_stack is None else options.exec_stack
     segments = phdrs(stored, options, exec_stack)
+    warn_of_segments(segments, options, errors)
     kept = emitted(program, layout, known, symbols) if options.emit_relocs and symbols else []
     infos = section_infos(made)
     data = finish(image, program, stored, options, segments, symbols, entry, e_flags, infos, kept)

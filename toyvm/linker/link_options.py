@@ -106,6 +106,9 @@ class LinkOptions(Record):
     now: bool = False
     relro: bool = True
     exec_stack: bool | None = None
+    warn_exec_stack: bool | None = None  # None: only where an object asks for it, not -z execstack
+    warn_rwx: bool = True  # ... of segments that may be both written and executed
+    unique_symbols: bool = False  # -z unique-symbol: .symtab has each local name once
     text_relocations: bool = False  # -z notext: allowed, with a warning
     flags_1: int = 0  # bits of DT_FLAGS_1 that -z keywords ask for
     stack_size: int = 0  # of PT_GNU_STACK; 0: the system's

@@ -59,8 +59,10 @@ from .inputs.property_notes import merge_properties, property_align
 from .inputs.symbol_resolution import resolve
 from .link_errors import Diagnostics
 from .link_options import Input, LinkOptions
+from .permission_warnings import warn_of_exec_stack
 from .provided_symbols import provide
 from .synthetic.eh_frame import drop_dead_frames
+from .synthetic.symbol_table import with_counts
 from .synthetic.synthesis import BUILD_ID, build_id_note, with_digest
 
 if TYPE_CHECKING:
@@ -95,6 +97,7 @@ def link_relocatable(inputs: Sequence[Input], options: LinkOptions) -> Relocatab
     e_flags = merge_flags(resolution, errors)
     attributes = merge_attributes(resolution, errors)
     properties = merge_properties(resolution, options.xlen, errors)
+    warn_of_exec_stack(resolution, options, errors)
     program = flatten(resolution, errors, relocatable=True, commons=options.place_commons)
     errors.checkpoint()
     notes = np.array([name == PROPERTIES for name in program.sections.name], dtype=bool)
@@ -214,6 +217,8 @@ class _Joiner:
             sections.append(Section(BUILD_ID, SHT_NOTE, SHF_ALLOC, 4, data=note))
         if attributes:
             sections.append(Section(".riscv.attributes", SHT_RISCV_ATTRIBUTES, data=attributes))
+        if self.options.unique_symbols:
+            self.names = with_counts(self.names, [row[1] for row in self.rows])
         table = SymbolTable(self.names, np.array(self.rows, dtype=SYM), first_global)
         signed = [self._sign(group, number) for group in groups]
         return ObjectFile(

@@ -41,6 +41,8 @@ _OPTIONS: dict[str, dict[str, object]] = {
     "nocommon": {"common_type": False},
     "separate-code": {"separate_code": True},
     "noseparate-code": {"separate_code": False},
+    "unique-symbol": {"unique_symbols": True},
+    "nounique-symbol": {"unique_symbols": False},
 }
 # Keyword -> its bit in DT_FLAGS_1.
 _FLAGS = {
@@ -61,8 +63,6 @@ _NO_EFFECT = frozenset(
         "nocombreloc",
         "copyreloc",
         "keep-text-section-prefix",
-        "unique-symbol",
-        "nounique-symbol",
         "notext-section-prefix",
         "nopack-relative-relocs",
     ]
@@ -76,7 +76,7 @@ ctf-share-types split-by-reloc split-by-file Y
 """
 _ALONE = """
 sort-common nostdlib warn-common
-no-warn-common no-print-gc-sections warn-rwx-segments no-warn-rwx-segments no-warn-execstack warn-execstack
+no-warn-common no-print-gc-sections
 no-warn-mismatch no-warn-search-mismatch no-whole-program O0 O1 O2 threads no-threads build-id-link
 EL Bgroup Qy accept-unknown-input-arch no-accept-unknown-input-arch ctf-variables no-ctf-variables
 no-keep-memory reduce-memory-overheads stats traditional-format warn-constructors warn-multiple-gp warn-once

@@ -86,8 +86,16 @@ def _split(word: str) -> tuple[str, str | None]:
     return name, value if equals else None
 
 
+def _whole(name: str) -> str:
+    """The option that `name` begins, if all that begin with it do the same; otherwise `name`."""
+    found = [known for known in (*LONG, *IGNORED) if known.startswith(name)] if len(name) > 1 else []
+    return found[0] if len({LONG.get(known) or known for known in found}) == 1 else name
+
+
 def _long(state: CommandLine, word: str, words: list[str]) -> None:
     name, value = _split(word)
+    if name not in LONG and name not in IGNORED:
+        name = _whole(name)
     if name not in LONG:
         if name in IGNORED:
             if IGNORED[name] and value is None:

@@ -140,8 +140,15 @@ def _attributes(resolution: Resolution, errors: Diagnostics) -> Iterator[tuple[s
 
 def wants_exec_stack(resolution: Resolution) -> bool:
     """Whether the `.note.GNU-stack` of some object asks for an executable stack."""
-    return any(
-        section.name == ".note.GNU-stack" and section.flags & SHF_EXECINSTR
+    return asks_for_exec_stack(resolution) is not None
+
+
+def asks_for_exec_stack(resolution: Resolution) -> str | None:
+    """The name of the first object whose `.note.GNU-stack` asks for an executable stack."""
+    asking = (
+        loaded.object.name
         for loaded in resolution.files
         for section in loaded.object.sections
+        if section.name == ".note.GNU-stack" and section.flags & SHF_EXECINSTR
     )
+    return next(asking, None)

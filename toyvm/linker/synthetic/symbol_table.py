@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 import numpy as np
@@ -13,6 +14,7 @@ from toyvm.elf.constants import (
     SHN_ABS,
     SHN_UNDEF,
     ST_BIND_SHIFT,
+    ST_TYPE_MASK,
     STB_GLOBAL,
     STB_LOCAL,
     STB_WEAK,
@@ -166,9 +168,12 @@ class _Builder:
         if self.options.discard != "all":
             self._locals()
         first_global = self._globals()
+        table, order = np.concatenate(self.parts), np.concatenate(self.order)
+        if self.options.unique_symbols:
+            names = [self.names[number] for number in order.tolist()]
+            self.names, order = with_counts(names, table["st_info"].tolist()), np.arange(len(names))
         strings, offsets = _interned(self.names)
-        table = np.concatenate(self.parts)
-        table["st_name"] = offsets[np.concatenate(self.order)]
+        table["st_name"] = offsets[order]
         return SymbolTableBytes(table.tobytes(), strings, first_global, self.index, sections)
 
     def _add(self, names: list[str], rows: Column, order: Column) -> None:
@@ -311,6 +316,20 @@ class _Builder:
         """(section header number, type) of a symbol that the linker or a script defines."""
         found = of_script(self.layout, self.numbers, self.program, name)
         return found or (home(self.layout, self.numbers, value, name), STT_NOTYPE)
+
+
+def with_counts(names: list[str], info: list[int]) -> list[str]:
+    """-z unique-symbol: `names` of a table's rows, those of local symbols with a count; `info` is each row's st_info.
+
+    As in GNU ld, the first `f` is `f.0` and the count is hexadecimal.
+    """
+    counts: Counter[str] = Counter()
+    made = []
+    for name, each in zip(names, info, strict=True):
+        local = each >> ST_BIND_SHIFT == STB_LOCAL and each & ST_TYPE_MASK not in (STT_FILE, STT_SECTION)
+        made.append(f"{name}.{counts[name]:x}" if local and name else name)
+        counts[name] += local
+    return made
 
 
 def _by_file(files: Column, ids: Column) -> Iterator[tuple[int, Column]]:
