@@ -11,7 +11,7 @@ from toyvm.machine.physical_memory import PhysicalMemory
 from toyvm.machine.traps import Trap
 
 if TYPE_CHECKING:
-    from toyvm.engines.engine import CallHook, FaultHook, QuickHook
+    from toyvm.engines.engine import CallHook, FaultHook, QuickHook, WaitHook
 
 StoppingEngine = StoppingReferenceEngine | StoppingLlvmEngine
 
@@ -63,7 +63,9 @@ class GatedEngine:
             if halt is None and (trap is not None or not budget):
                 return trap
 
-    def answer_calls(self, on_call: CallHook, quickly: QuickHook | None = None) -> None:
+    def answer_calls(
+        self, on_call: CallHook, quickly: QuickHook | None = None, on_wait: WaitHook | None = None
+    ) -> None:
         """See `engine.Engine`: each call traps."""
 
     def invalidate(self, mmu: Mmu) -> None:

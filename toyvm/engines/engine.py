@@ -19,6 +19,10 @@ CallHook = Callable[[int, int], bool]
 # then a0 in the list; or -1, and nothing has happened
 QuickHook = Callable[[int, list[int]], int]
 
+# (pc of an ecall, instret there) -> the hart that runs from now on, and its budget, because the call blocks its
+# thread; or None, and nothing has happened
+WaitHook = Callable[[int, int], tuple[Hart, int] | None]
+
 
 class Engine(Protocol):
     """Executes instructions of a hart until one traps or the budget is used up.
@@ -48,7 +52,9 @@ class Engine(Protocol):
         """
         ...
 
-    def answer_calls(self, on_call: CallHook, quickly: QuickHook | None = None) -> None:
+    def answer_calls(
+        self, on_call: CallHook, quickly: QuickHook | None = None, on_wait: WaitHook | None = None
+    ) -> None:
         """Offer a hook that makes system calls during a run. An engine may ignore it.
 
         The registers are exact when it is called. If it returns True, the call is made, and the run
@@ -57,7 +63,8 @@ class Engine(Protocol):
         the run as it is, at `hart.pc`.
 
         An engine may ask `quickly` first, which needs no other registers and changes none but a0.
-        The run goes on behind the ecall.
+        The run goes on behind the ecall. An engine may then ask `on_wait`, with exact registers, whether
+        the run goes on with another hart; that raises the trap like `on_call`.
         """
         ...
 

@@ -36,9 +36,10 @@ class InPlaceCalls:
     def __init__(self, kernel: KernelState, faults: InPlaceFaults):
         self._kernel = kernel
         self._faults = faults
-        self._process: Process
+        self.process: Process  # of this run
         self._allowed = self._alone = self.served = False
-        self._start = self._last = self._left = 0
+        self._last = 0
+        self.start = self.left = 0  # its first `instret`, and what was left of the quantum there
         self._quantum = 1
         self._numbers: dict[int, bool] = {}  # whether this call may be made in place
         self._quick: dict[int, Quick] = {}  # the quick calls of this run
@@ -49,10 +50,10 @@ class InPlaceCalls:
     def begin(self, process: Process, left: int, quantum: int, *, alone: bool) -> None:
         """Start a run with `left` instructions in the quantum; `alone` as in `InPlaceFaults.begin`."""
         kernel = self._kernel
-        self._process = process
+        self.process = process
         self._alone = alone
-        self._start = self._last = process.hart.instret
-        self._left, self._quantum = left, quantum
+        self.start = self._last = process.hart.instret
+        self.left, self._quantum = left, quantum
         self.served = False
         group = process.thread_group
         self._allowed = (
@@ -66,14 +67,14 @@ class InPlaceCalls:
 
     def quickly(self, instret: int, arguments: list[int]) -> int:
         """`quickly` of `Engine.answer_calls`. Counts and time are settled at the next ordinary call."""
-        kernel, process, ran = self._kernel, self._process, instret - self._start
+        kernel, process, ran = self._kernel, self.process, instret - self.start
         number = arguments[7]
         call = self._quick.get(number)
         if (
             call is None
             or instret <= self._last
             or ran > _LONGEST
-            or not (ran - self._left) % self._quantum
+            or not (ran - self.left) % self._quantum
             or kernel.interrupted
         ):
             return -1
@@ -90,14 +91,14 @@ class InPlaceCalls:
         if self._alone and kernel.scheduler.crowded:  # the call has woken a thread
             self._alone = False
             self._faults.share()
-            if ran < self._left:
-                return self._left - ran
-            return self._quantum - (ran - self._left) % self._quantum
+            if ran < self.left:
+                return self.left - ran
+            return self._quantum - (ran - self.left) % self._quantum
         return _LONGEST
 
     def make(self, pc: int, instret: int) -> bool:
         """`on_call` of `Engine.answer_calls`."""
-        process, kernel = self._process, self._kernel
+        process, kernel = self.process, self._kernel
         hart = process.hart
         number = hart.x[17]
         may = self._numbers.get(number)
@@ -107,19 +108,10 @@ class InPlaceCalls:
         if (
             not (may and self._allowed)
             or instret <= self._last
-            or not (instret - self._start - self._left) % self._quantum
+            or not (instret - self.start - self.left) % self._quantum
             or kernel.interrupted
         ):
             return False
-        signals = process.signals
-        if (
-            self._quick
-            and not signals.pending
-            and not signals.shared
-            and sleep(kernel, process, number, hart.x[10:18])
-        ):
-            hart.pc = pc
-            self._stop()
         self._faults.settle(instret)
         self._last = instret
         hart.pc = pc
@@ -134,6 +126,7 @@ class InPlaceCalls:
         finally:
             kernel.executing = True
             hart.instret = before
+        signals = process.signals
         if (
             process.state is not State.RUNNABLE
             or process.in_call
@@ -146,13 +139,25 @@ class InPlaceCalls:
             or process.cpu_timer_at is not None
             or process.thread_timer_at is not None
             or len(process.mm.mmu.tlb.execute) != pages
-            or instret - self._start > _LONGEST
+            or instret - self.start > _LONGEST
         ):
-            self._stop()
+            self.stop()
         self._faults.renew()
         return True
 
-    def _stop(self) -> NoReturn:
+    def put_to_sleep(self) -> bool:
+        """Whether the call at pc blocked the process on the short path; it is in the call then."""
+        process, kernel = self.process, self._kernel
+        signals, x = process.signals, process.hart.x
+        return (
+            x[17] in self._quick
+            and not signals.pending
+            and not signals.shared
+            and not kernel.interrupted
+            and sleep(kernel, process, x[17], x[10:18])
+        )
+
+    def stop(self) -> NoReturn:
         """End the run behind a call that is made."""
         self.served = True
         self._end.__traceback__ = None  # each raise adds to it

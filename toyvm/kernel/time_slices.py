@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from toyvm.base.events import ContextSwitch
+from toyvm.base.light_types import TYPE_CHECKING
 from toyvm.machine.traps import Trap
 
 from .calls_in_place import InPlaceCalls
@@ -16,6 +17,9 @@ from .proc.scheduler import random_quanta
 from .proc.signals import SigInfo, Signal
 from .quick_calls import may_be_quick, resume
 from .trap_handling import ACCESS, InPlaceFaults, answer, serve
+
+if TYPE_CHECKING:
+    from toyvm.machine.hart import Hart
 
 
 class TimeSlices:
@@ -30,11 +34,11 @@ class TimeSlices:
         self._faults = InPlaceFaults(kernel, self._account)
         self._calls = InPlaceCalls(kernel, self._faults)
         if kernel.engine is not None:
-            kernel.engine.answer_calls(self._calls.make, self._calls.quickly)
+            kernel.engine.answer_calls(self._calls.make, self._calls.quickly, self._turn)
 
     def give(self, process: Process) -> None:
-        """Run `process` for one quantum, and handle its traps."""
-        kernel = self._kernel
+        """Run `process` for one quantum, and handle its traps; then others whose turns come without a return."""
+        kernel, calls = self._kernel, self._calls
         self._switch_to(process)
         if self._quanta is not None:
             self._quantum = next(self._quanta)
@@ -53,27 +57,22 @@ class TimeSlices:
                     kernel.debug.kernel_left(process)
                 left -= 1
                 continue
-            hart = process.hart
-            before = hart.instret
-            hart.time_offset = kernel.scheduler.now - before
-            budget = self._stretched(process, left) if process.watch_pc is None else self._watched(process)
-            if kernel.breakpoints is not None and kernel.breakpoints.passing(process):
-                budget = 1
-            self._faults.begin(process, alone=budget > left)
-            self._calls.begin(process, left, self._quantum, alone=budget > left)
+            budget = self._begin(process, left)
             kernel.executing = True
             try:
-                trap = engine.run(hart, self._within_limit(budget), self._faults.resolve)
+                trap = engine.run(process.hart, budget, self._faults.resolve)
             finally:
                 kernel.executing = False
+            process, left = calls.process, calls.left  # which `_turn` may have changed
+            hart = process.hart
             self._faults.settle(hart.instret)
-            left = self._left_after(left, hart.instret - before, trap)
+            left = self._left_after(left, hart.instret - calls.start, trap)
             if _cpu_timer_due(process):
                 _expire_cpu_timers(kernel, process)
             # After Ctrl-C no trap is answered: a call might wait for input.
             if trap is not None and process.alive and not kernel.interrupted:
                 hart.reservation = None
-                if not self._calls.served:
+                if not calls.served:
                     answer(kernel, process, trap, self._faults)
                     kernel.system.balance(process.mm.context)
                 if kernel.debug is not None:
@@ -82,6 +81,57 @@ class TimeSlices:
                 left = max(left, 1)  # no other thread runs before the breakpoint is set again
         if process.state is State.RUNNABLE:
             kernel.scheduler.add(process)
+
+    def _begin(self, process: Process, left: int) -> int:
+        """Prepare a run of `process`. Returns its budget."""
+        kernel, hart = self._kernel, process.hart
+        hart.time_offset = kernel.scheduler.now - hart.instret
+        budget = self._stretched(process, left) if process.watch_pc is None else self._watched(process)
+        if kernel.breakpoints is not None and kernel.breakpoints.passing(process):
+            budget = 1
+        self._faults.begin(process, alone=budget > left)
+        self._calls.begin(process, left, self._quantum, alone=budget > left)
+        return self._within_limit(budget)
+
+    def _turn(self, pc: int, instret: int) -> tuple[Hart, int] | None:
+        """`on_wait` of `Engine.answer_calls`: block the running process, and give the next one its quantum.
+
+        The run ends if more is to do between the two than to count, or if the next process cannot
+        finish the call in which it was blocked on the short path.
+        """
+        kernel, scheduler = self._kernel, self._kernel.scheduler
+        kernel.executing = False
+        try:
+            if not self._calls.put_to_sleep():
+                return None
+            self._faults.settle(instret)
+            process = scheduler.first() if self._quanta is None and self._quiet() else None
+            if process is None or process.watch_pc is not None:
+                self._calls.stop()
+            signals, left = process.signals, self._quantum
+            if signals.pending or signals.shared or kernel.stopping or left < 2:
+                self._calls.stop()
+            self._switch_to(process)
+            if process.in_call:
+                if not resume(kernel, process):
+                    self._calls.stop()
+                left -= 1
+            scheduler.next()
+            return process.hart, self._begin(process, left)
+        finally:
+            kernel.executing = True
+
+    def _quiet(self) -> bool:
+        """Whether nothing but processes needs the processor now."""
+        kernel = self._kernel
+        system, host = kernel.system, kernel.host_loopback
+        return (
+            system.write_back_at is None
+            and system.ksm is None
+            and kernel.limits.virtual_seconds is None
+            and (host is None or not host.links)
+            and kernel.scheduler.nothing_due
+        )
 
     def _stretched(self, process: Process, left: int) -> int:
         """The budget of `process` in instructions; `left` are left in its quantum.

@@ -19,7 +19,7 @@ from toyvm.machine.mmu import Mmu
 from toyvm.machine.physical_memory import PhysicalMemory
 from toyvm.machine.traps import Trap
 
-from ..engine import CallHook, FaultHook, QuickHook
+from ..engine import CallHook, FaultHook, QuickHook, WaitHook
 from ..llvm.interp.interpreting_engine import InterpretingEngine
 from ..llvm.tiers import EAGER
 from ..llvm.translator import Translator
@@ -92,7 +92,9 @@ class LockstepEngine:
             budget -= piece
         return None
 
-    def answer_calls(self, on_call: CallHook, quickly: QuickHook | None = None) -> None:
+    def answer_calls(
+        self, on_call: CallHook, quickly: QuickHook | None = None, on_wait: WaitHook | None = None
+    ) -> None:
         """See `engine.Engine`: each call traps."""
 
     def invalidate(self, mmu: Mmu) -> None:

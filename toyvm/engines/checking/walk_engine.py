@@ -19,7 +19,7 @@ from toyvm.machine.physical_memory import PhysicalMemory
 from toyvm.machine.traps import Cause, Trap
 
 from ..effects import Effects, illegal
-from ..engine import CallHook, FaultHook, QuickHook
+from ..engine import CallHook, FaultHook, QuickHook, WaitHook
 
 
 def _towards_zero(a: int, b: int) -> int:
@@ -74,7 +74,9 @@ class WalkEngine:
                 return trap
         return None
 
-    def answer_calls(self, on_call: CallHook, quickly: QuickHook | None = None) -> None:
+    def answer_calls(
+        self, on_call: CallHook, quickly: QuickHook | None = None, on_wait: WaitHook | None = None
+    ) -> None:
         """See `engine.Engine`: each call traps."""
 
     def invalidate(self, mmu: Mmu) -> None:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from toyvm.isa.decode import Decoded
 
     from ..code_map import BoundStep
-    from ..engine import CallHook, FaultHook, QuickHook
+    from ..engine import CallHook, FaultHook, QuickHook, WaitHook
 
     OnTrace = Callable[[Hart, Decoded], Callable[[], None] | None]
 
@@ -62,6 +62,7 @@ class ReferenceEngine:
         self._on_trace = on_trace
         self._on_call: CallHook | None = None
         self._quickly: QuickHook | None = None
+        self._on_wait: WaitHook | None = None
         self._effects = Effects(memory, self.invalidate)
         self._rows = PreparedRows(memory)
         self._ops: dict[int, PreparedInstruction] = {}
@@ -86,9 +87,11 @@ class ReferenceEngine:
             return self._run(hart, budget)
         return self._run_traced(hart, budget, self._on_trace)
 
-    def answer_calls(self, on_call: CallHook, quickly: QuickHook | None = None) -> None:
+    def answer_calls(
+        self, on_call: CallHook, quickly: QuickHook | None = None, on_wait: WaitHook | None = None
+    ) -> None:
         """See `engine.Engine`."""
-        self._on_call, self._quickly = on_call, quickly
+        self._on_call, self._quickly, self._on_wait = on_call, quickly, on_wait
 
     def invalidate(self, mmu: Mmu) -> None:
         """Drop the code of an address space."""

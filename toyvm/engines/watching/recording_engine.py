@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ..code_map import Block
-    from ..engine import CallHook, FaultHook, QuickHook
+    from ..engine import CallHook, FaultHook, QuickHook, WaitHook
 
 SPACE, READ, WRITE, EXECUTE = range(4)
 PIECE = 1 << 16  # instructions between two deliveries of events
@@ -170,7 +170,9 @@ class RecordingEngine(ReferenceEngine):
 
     # --- the Engine protocol ---
 
-    def answer_calls(self, on_call: CallHook, quickly: QuickHook | None = None) -> None:
+    def answer_calls(
+        self, on_call: CallHook, quickly: QuickHook | None = None, on_wait: WaitHook | None = None
+    ) -> None:
         """See `engine.Engine`: each call traps."""
 
     def run(self, hart: Hart, budget: int, on_fault: FaultHook | None = None) -> Trap | None:

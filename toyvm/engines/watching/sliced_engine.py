@@ -8,7 +8,7 @@ from toyvm.machine.hart import Hart
 from toyvm.machine.mmu import Mmu
 from toyvm.machine.traps import Trap
 
-from ..engine import CallHook, Engine, FaultHook, QuickHook
+from ..engine import CallHook, Engine, FaultHook, QuickHook, WaitHook
 
 
 class SlicedEngine:
@@ -45,8 +45,10 @@ class SlicedEngine:
             if trap is not None or not budget:
                 return trap
 
-    def answer_calls(self, on_call: CallHook, quickly: QuickHook | None = None) -> None:
-        """See `engine.Engine`."""
+    def answer_calls(
+        self, on_call: CallHook, quickly: QuickHook | None = None, on_wait: WaitHook | None = None
+    ) -> None:
+        """See `engine.Engine`. A slice is of one hart."""
         self._engine.answer_calls(on_call, quickly)
 
     def invalidate(self, mmu: Mmu) -> None:

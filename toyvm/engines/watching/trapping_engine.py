@@ -6,7 +6,7 @@ from toyvm.machine.hart import Hart
 from toyvm.machine.mmu import Mmu
 from toyvm.machine.traps import Trap
 
-from ..engine import CallHook, Engine, FaultHook, QuickHook
+from ..engine import CallHook, Engine, FaultHook, QuickHook, WaitHook
 
 
 class TrappingEngine:
@@ -29,7 +29,9 @@ class TrappingEngine:
         """Execute at most `budget` instructions; `on_fault` is not called (see `engine.Engine.run`)."""
         return self._engine.run(hart, budget)
 
-    def answer_calls(self, on_call: CallHook, quickly: QuickHook | None = None) -> None:
+    def answer_calls(
+        self, on_call: CallHook, quickly: QuickHook | None = None, on_wait: WaitHook | None = None
+    ) -> None:
         """See `engine.Engine`: each call traps."""
 
     def invalidate(self, mmu: Mmu) -> None:

@@ -109,12 +109,28 @@ class Scheduler:
 
         None if another process is runnable now. The time is at most `stretch` from now.
         """
-        if any(process.state is State.RUNNABLE for process in self._ready):
-            return None
-        times = [queue[0][0] for queue in (self._timers, self._alarms) if queue]
+        for process in self._ready:
+            if process.state is State.RUNNABLE:
+                return None
+        until = self.now + stretch
+        if self._timers:
+            until = min(until, self._timers[0][0])
+        if self._alarms:
+            until = min(until, self._alarms[0][0])
         if self.daemon_at is not None:
-            times.append(self.daemon_at)
-        return min([self.now + stretch, *times])
+            until = min(until, self.daemon_at)
+        return until
+
+    @property
+    def nothing_due(self) -> bool:
+        """Whether no deadline or alarm is due."""
+        now, timers, alarms = self.now, self._timers, self._alarms
+        return not (timers and timers[0][0] <= now) and not (alarms and alarms[0][0] <= now)
+
+    def first(self) -> Process | None:
+        """The process that `next` returns, if it is the first one in the queue."""
+        process = self._ready[0] if self._ready else None
+        return process if process is not None and process.state is State.RUNNABLE else None
 
     def next(self) -> Process | None:
         """The next runnable process, or None."""

@@ -73,6 +73,7 @@ class InterpretingEngine(LlvmEngine):
                 self._bind(hart)
                 if self._ready_to_interpret() and hart.fcsr < NATIVE_FCSR and not hart.pc & 1:
                     trap, budget = self._interpret(hart, budget)
+                    hart = self._hart  # it may be another one now
                 else:
                     piece = min(budget, self._thresholds.piece)
                     self._reserve, before = budget - piece, hart.instret
@@ -193,10 +194,24 @@ class InterpretingEngine(LlvmEngine):
                         self._end = effects.end = end
                     continue
                 self._return(hart, pc, end - left)
-                trap = self._system_call(hart, pc)
-                if trap is not None:
-                    return trap, left
+                try:
+                    turn = self._on_wait(pc, end - left) if self._on_wait is not None else None
+                except Trap as found:
+                    return found, left
+                if turn is None:
+                    trap = self._system_call(hart, pc)
+                    if trap is not None:
+                        return trap, left
+                    pc = hart.pc
+                    continue
+                hart, left = turn
+                self._bind(hart)
+                if self._arena is None or hart.fcsr >= NATIVE_FCSR or hart.pc & 1:
+                    return None, left
+                effects.bind(hart)
+                end = self._end = effects.end = hart.instret + left
                 pc = hart.pc
+                self._registers_in(hart)
                 continue
             elif status == layout.BUDGET:
                 self._return(hart, pc, end - left)
