@@ -47,6 +47,15 @@ class InPlaceCalls:
         self._end = Trap(Cause.ECALL_U)
         self._end.final = True
 
+    def turn(self, process: Process, left: int, *, alone: bool) -> None:
+        """Continue the run with `process`, which may make quick calls, too. The parameters are those of `begin`."""
+        self.process = process
+        self._alone = alone
+        self.start = self._last = process.hart.instret
+        self.left = left
+        self._allowed = process.thread_group.cpu_timer_at is None and process.thread_timer_at is None
+        self._quick = QUICK if self._allowed else {}
+
     def begin(self, process: Process, left: int, quantum: int, *, alone: bool) -> None:
         """Start a run with `left` instructions in the quantum; `alone` as in `InPlaceFaults.begin`."""
         kernel = self._kernel
@@ -75,14 +84,11 @@ class InPlaceCalls:
             or instret <= self._last
             or ran > _LONGEST
             or not (ran - self.left) % self._quantum
-            or kernel.interrupted
+            or kernel.stopping
+            or kernel.inotify is not None
         ):
             return -1
-        kernel.executing = False
-        try:
-            result = call(kernel, process, arguments)
-        finally:
-            kernel.executing = True
+        result = call(kernel, process, arguments)
         if result is None:
             return -1
         self._last = instret
@@ -151,6 +157,7 @@ class InPlaceCalls:
         signals, x = process.signals, process.hart.x
         return (
             x[17] in self._quick
+            and kernel.inotify is None
             and not signals.pending
             and not signals.shared
             and not kernel.interrupted

@@ -79,7 +79,11 @@ def _write(kernel: KernelState, process: Process, a: Arguments) -> int | None:
     ):
         return None
     pa = va + delta
-    return size if entry[0].write_now(bytes(mm.memory.u8[pa : pa + size])) else None
+    kernel.executing = False  # the host may have to wait, and Ctrl-C ends that
+    try:
+        return size if entry[0].write_now(bytes(mm.memory.u8[pa : pa + size])) else None
+    finally:
+        kernel.executing = True
 
 
 def _futex(kernel: KernelState, process: Process, a: Arguments) -> int | None:

@@ -117,7 +117,12 @@ class TimeSlices:
                     self._calls.stop()
                 left -= 1
             scheduler.next()
-            return process.hart, self._begin(process, left)
+            hart = process.hart
+            hart.time_offset = scheduler.now - hart.instret
+            budget = self._stretched(process, left)
+            self._faults.begin(process, alone=budget > left)
+            self._calls.turn(process, left, alone=budget > left)
+            return hart, self._within_limit(budget)
         finally:
             kernel.executing = True
 
@@ -142,7 +147,7 @@ class TimeSlices:
         kernel = self._kernel
         assert kernel.engine is not None
         until = kernel.scheduler.undisturbed_until(kernel.engine.stretch)
-        if until is None:
+        if until is None or until - kernel.now <= left:
             return left
         if kernel.limits.virtual_seconds is not None:
             until = min(until, int(kernel.limits.virtual_seconds * 1e9) + 1)

@@ -170,14 +170,16 @@ class InterpretingEngine(LlvmEngine):
         pc, left = hart.pc, budget
         self._registers_in(hart)
         while True:
-            self._pages.collect()
+            if self._pages.retired:
+                self._pages.collect()
             if words[layout.GENERATION] != self._space.runs:
                 self._forget_ranges()
             words[layout.PC], words[layout.LEFT] = pc, left
             self.interpreted += 1
             self._enter(state, start)
             status, pc, left = words[layout.STATUS], words[layout.PC], words[layout.LEFT]
-            self._drop_stale()
+            if words[layout.STALE]:
+                self._drop_stale()
             trap: Trap | None = None
             if self._broken is not None:
                 error, self._broken = self._broken, None
@@ -204,8 +206,11 @@ class InterpretingEngine(LlvmEngine):
                         return trap, left
                     pc = hart.pc
                     continue
-                hart, left = turn
-                self._bind(hart)
+                (hart, left), before = turn, hart
+                if hart.mmu is before.mmu:
+                    self._hart = hart
+                else:
+                    self._bind(hart)
                 if self._arena is None or hart.fcsr >= NATIVE_FCSR or hart.pc & 1:
                     return None, left
                 effects.bind(hart)

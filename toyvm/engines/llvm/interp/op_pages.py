@@ -36,7 +36,7 @@ class OpPages:
         self._fresh = fresh * body + ended * 2
         self._ended = ended * (body + 2)
         self._free = list(range(MOST_PAGES - 1, -1, -1))
-        self._retired: list[int] = []
+        self.retired: list[int] = []  # pages that `collect` makes free
         self.owners: dict[int, tuple[InterpretedCode, int]] = {}  # by page: its address space and page number
 
     def allocate(self, owner: InterpretedCode, vpn: int) -> int | None:
@@ -55,12 +55,12 @@ class OpPages:
         self._bytes[at : at + _PAGE_BYTES] = self._ended
         number = at // _STRIDE
         del self.owners[number]
-        self._retired.append(number)
+        self.retired.append(number)
 
     def collect(self) -> None:
         """Reuse the retired pages. Native code must not be running."""
-        self._free += self._retired
-        self._retired.clear()
+        self._free += self.retired
+        self.retired.clear()
 
     def has_run(self, address: int, pc: int) -> bool:
         """Whether the operation for `pc` of the page at `address` has been executed."""
