@@ -139,7 +139,7 @@ class Token(NamedTuple):
 
 def tokenize(text: str) -> list[Token]:
     """The tokens of an operand. Raises Problem at a character that begins no token."""
-    if "of.(" in text:
+    if "of." in text and "(" in text:
         text = _with_section_symbols(text)
     tokens = []
     at, size, scan = 0, len(text), _TOKEN.match
@@ -157,7 +157,7 @@ def tokenize(text: str) -> list[Token]:
     return tokens
 
 
-_OF_SECTION = re.compile(r"\.(startof|sizeof)\.\(([^()]*)\)")
+_OF_SECTION = re.compile(r"\.(startof|sizeof)\. *\(([^()]*)\)")
 
 
 def _with_section_symbols(text: str) -> str:

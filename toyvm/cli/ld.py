@@ -103,8 +103,8 @@ def main(argv: list[str]) -> int:
         _print_script(state)
         if not state.inputs:
             return 0
-    if state.answer:
-        print(state.answer)
+    if state.answer is not None:
+        print(state.answer, end="\n" if state.answer else "")
         return 0
     if not state.inputs:
         raise UsageError("no input files")

@@ -86,7 +86,7 @@ def link(inputs: Sequence[Input], options: LinkOptions) -> LinkResult:
     errors.checkpoint()
 
     # Put all inputs into columns. The set of objects is fixed from here on.
-    program = flatten(resolution, errors)
+    program = flatten(resolution, errors, sort_common=options.sort_common)
     errors.checkpoint()
     history = LinkHistory(options, tuple(opened), scripted=scripted) if options.keep_history else None
     if history:

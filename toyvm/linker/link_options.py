@@ -98,6 +98,8 @@ class LinkOptions(Record):
     retained: tuple[str, ...] | None = None  # --retain-symbols-file: .symtab has only these
     keep_exported: bool = False  # --gc-keep-exported
     define_commons: bool = True  # else --no-define-common: a library leaves them undefined
+    sort_common: str = ""  # --sort-common: "ascending", "descending"
+    section_bounds: bool = False  # -Ur: with -r, __start_NAME and __stop_NAME have values, too
     place_commons: bool = False  # -d: with -r, common symbols get their places
     common_type: bool | None = (
         None  # whether common symbols that stay common are STT_COMMON; None: as in the objects

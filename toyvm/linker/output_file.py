@@ -47,7 +47,7 @@ from .inputs.columns import Column, ProgramColumns
 from .inputs.property_notes import NAME as PROPERTIES
 from .link_options import LinkOptions
 from .output_names import OutputRegion
-from .synthetic.symbol_table import Strings, SymbolTableBytes, section_numbers
+from .synthetic.symbol_table import Strings, SymbolTableBytes, any_unique, section_numbers
 
 _STACK_ALIGN = 16
 
@@ -171,11 +171,11 @@ def finish(
     out = image.ljust(start, b"\0") + tail
     shoff = align_up(len(out), 8)
     out = out.ljust(shoff, b"\0") + b"".join(shdr.pack() for shdr in shdrs)
-    ifunc = bool((program.symbols.type[program.symbols.sid >= 0] == STT_GNU_IFUNC).any())
+    gnu = bool((program.symbols.type[program.symbols.sid >= 0] == STT_GNU_IFUNC).any()) or any_unique(program)
     ehdr = Ehdr(
         type=ET_DYN if options.pic else ET_EXEC,
         entry=entry, phoff=EHDR_SIZE, shoff=shoff, flags=e_flags, phentsize=PHDR_SIZE, phnum=len(headers),
-        shnum=len(shdrs), shstrndx=len(shdrs) - 1, osabi=ELFOSABI_GNU if ifunc else ELFOSABI_NONE,
+        shnum=len(shdrs), shstrndx=len(shdrs) - 1, osabi=ELFOSABI_GNU if gnu else ELFOSABI_NONE,
     )  # fmt: skip
     raw = ehdr.pack() + b"".join(phdr.pack() for phdr in headers)
     out[: len(raw)] = raw

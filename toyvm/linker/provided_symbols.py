@@ -103,6 +103,7 @@ _VISIBLE = frozenset(
         "__SDATA_BEGIN__",
     )
 )
+_OF_SECTION = (".startof.", ".sizeof.")  # an output section's address and its size: `.sizeof.(NAME)` of as
 _IRELATIVE_BOUNDS = ("__rela_iplt_start", "__rela_iplt_end")
 # Of them, those that GNU ld itself defines: the others are in its script, and with another script they are not there.
 _NOT_IN_SCRIPT = (
@@ -150,6 +151,10 @@ def provide(
             names = _live_names(program) if names is None else names
             if _section_of(name) in names:
                 wanted[number] = name
+        elif name.startswith(_OF_SECTION[: 1 if options.pic else 2]) and of_globals[number] == UNDEFINED:
+            names = _live_names(program) if names is None else names
+            if name.split(".", 2)[2] in names:
+                wanted[number] = name
     for name, _ in options.defsyms:
         if name in table:
             wanted[table[name].id] = name
@@ -163,6 +168,11 @@ def provide(
     open_names = [n for n, name in wanted.items() if name in _VISIBLE and script is None]
     visibility[open_names] = given[open_names]
     bounds = [n for n, name in wanted.items() if name.startswith(("__start_", "__stop_"))]
+    if script is not None and bounds:
+        # A symbol of PROVIDE is one of these, too, if the script comes before the inputs.
+        pairs = zip(program.sections.name, program.sections.live.tolist(), strict=True)
+        inputs = {name for name, live in pairs if live and not options.script_position}
+        bounds = [n for n in bounds if wanted[n] not in script.provided or _section_of(wanted[n]) in inputs]
     visibility[bounds] = np.where(given[bounds] == STV_DEFAULT, STV_PROTECTED, given[bounds])
     if script is not None:
         shown = [
@@ -170,13 +180,14 @@ def provide(
             for n, name in wanted.items()
             if name in script.assigned | script.provided and name not in script.hidden
         ]
+        shown = [n for n in shown if n not in bounds or wanted[n] in script.assigned]
         visibility[shown] = 0
     return replace(program, symbols=replace(program.symbols, sid=sid, visibility=visibility))
 
 
 def _is_own(name: str) -> bool:
     """Whether the linker defines a symbol even with a script."""
-    return name in _NOT_IN_SCRIPT or name.startswith(("__start_", "__stop_"))
+    return name in _NOT_IN_SCRIPT or name.startswith(("__start_", "__stop_", *_OF_SECTION))
 
 
 def _live_names(program: ProgramColumns) -> set[str]:
@@ -196,6 +207,9 @@ def value_of(name: str, layout: ImageLayout, irelative: tuple[int, int]) -> int:
         return _VALUES[name](layout)
     if name in _IRELATIVE_BOUNDS:
         return irelative[_IRELATIVE_BOUNDS.index(name)]
+    if name.startswith(_OF_SECTION):
+        what, section = name[1:].split(".", 1)
+        return layout.start(section) if what == "startof" else layout.size(section)
     section = _section_of(name)
     return layout.start(section) + (layout.size(section) if name.startswith("__stop_") else 0)
 

@@ -437,6 +437,14 @@ class _Joiner:
             return not name.startswith("$")
         return self.options.discard == "locals" and name.startswith(".L")
 
+    def _bound(self, name: str) -> tuple[int, int, int]:
+        """(section, value, size) of __start_NAME or __stop_NAME; the section is SHN_UNDEF for another symbol."""
+        for prefix in ("__start_", "__stop_"):
+            for number, joined in enumerate(self.joined, 1):
+                if name == prefix + self.program.sections.name[joined.members[0]]:
+                    return number, 0 if prefix == "__start_" else joined.size, 0
+        return SHN_UNDEF, 0, 0
+
     def _global(self, symbol: GlobalSymbol) -> int:
         """Add one global symbol."""
         symbols, kind = self.program.symbols, int(self.program.symbols.type[symbol.id])
@@ -448,7 +456,9 @@ class _Joiner:
         binding = STB_WEAK if symbol.weak else STB_GLOBAL
         name, other = symbol.name, 0
         if symbol.kind is DefinitionKind.UNDEFINED:
-            shndx, value, size = SHN_UNDEF, 0, 0
+            shndx, value, size = (
+                self._bound(symbol.name) if self.options.section_bounds else (SHN_UNDEF, 0, 0)
+            )
         else:
             table = self.program.resolution.files[symbol.file].object.symbols
             name, row = table.names[symbol.index], table.array[symbol.index]  # the name with its version

@@ -29,7 +29,7 @@ class CommandLine(Record, frozen=False):
     dependency_file: str = ""
     demangle: bool = True
     gnu_messages: bool = False  # messages of one line, as GNU ld writes them
-    answer: str = ""  # what is printed in place of a link
+    answer: str | None = None  # what is printed in place of a link
     verbose: bool = False
 
     def mode(self, **changes: object) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 
 _PLACE = re.compile(r"(?P<line>.*:\d+):\d+: (?:error: )?(?P<text>.*)")
-_PLACELESS = re.compile(r"region `")  # what GNU ld says without a place
+_PLACELESS = re.compile(
+    r"region `|section `.*' will not fit|address \w+ of section"
+)  # what GNU ld says without a place
 _WITH_ERROR = re.compile(r"alias|memory region")  # what it calls an error in words
 
 

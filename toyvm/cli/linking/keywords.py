@@ -75,7 +75,7 @@ plugin plugin-opt G O hash-size max-cache-size assert spare-dynamic-tags archite
 ctf-share-types split-by-reloc split-by-file Y
 """
 _ALONE = """
-sort-common nostdlib warn-common
+nostdlib warn-common
 no-warn-common no-print-gc-sections
 no-warn-mismatch no-warn-search-mismatch no-whole-program O0 O1 O2 threads no-threads build-id-link
 EL Bgroup Qy accept-unknown-input-arch no-accept-unknown-input-arch ctf-variables no-ctf-variables

@@ -222,6 +222,11 @@ def _choice(state: CommandLine, name: str, value: str, known: tuple[str, ...], o
     state.options[name] = value
 
 
+def _sort_common(state: CommandLine, value: str) -> None:
+    """--sort-common: descending alignment, if nothing else is said."""
+    _choice(state, "sort_common", value or "descending", ("ascending", "descending"), "sort-common")
+
+
 LONG: dict[str, tuple[str, Callable[[CommandLine, str], None]]] = {
     "o": ("value", lambda state, value: setattr(state, "output", value)),
     "output": ("value", lambda state, value: setattr(state, "output", value)),
@@ -307,7 +312,7 @@ LONG: dict[str, tuple[str, Callable[[CommandLine, str], None]]] = {
     "demangle": ("optional", lambda state, _: setattr(state, "demangle", True)),
     "no-demangle": _attribute("demangle", False),
     "print-output-format": _attribute("answer", "elf64-littleriscv"),
-    "print-sysroot": ("flag", lambda state, _: setattr(state, "answer", state.options.get("sysroot", "/"))),
+    "print-sysroot": ("flag", lambda state, _: setattr(state, "answer", state.options.get("sysroot", ""))),
     "gc-keep-exported": _set(keep_exported=True),
     "format": ("value", _format),
     "oformat": _text("output_format"),
@@ -361,6 +366,7 @@ LONG: dict[str, tuple[str, Callable[[CommandLine, str], None]]] = {
         lambda state, value: _choice(state, "sort_section", value, ("name", "alignment"), "sort-section"),
     ),
     "unique": _set(unique=True),
+    "sort-common": ("optional", _sort_common),
     "print-memory-usage": _attribute("print_memory_usage"),
     "verbose": ("optional", lambda state, _: setattr(state, "verbose", True)),
     "dll-verbose": ("flag", lambda state, _: setattr(state, "verbose", True)),
@@ -371,7 +377,7 @@ LONG: dict[str, tuple[str, Callable[[CommandLine, str], None]]] = {
     "omagic": ("flag", lambda state, _: _unpaged(state, text_read_only=False)),
     "no-omagic": _set(paged=True, text_read_only=True),
     "relocatable": _set(kind="relocatable"),
-    "Ur": _set(kind="relocatable"),
+    "Ur": _set(kind="relocatable", section_bounds=True),
     "color-diagnostics": ("optional", _color),
     "no-color-diagnostics": ("flag", lambda _, __: choose("never")),
     "warn-execstack": _set(warn_exec_stack=True),

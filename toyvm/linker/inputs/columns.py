@@ -7,7 +7,7 @@ globals (as in `Resolution.symbols`), then every object's locals. Passes take a 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -190,7 +190,11 @@ class ProgramColumns(Record, eq=False):
 
 
 def flatten(
-    resolution: Resolution, errors: Diagnostics, relocatable: bool = False, commons: bool = True
+    resolution: Resolution,
+    errors: Diagnostics,
+    relocatable: bool = False,
+    commons: bool = True,
+    sort_common: str = "",
 ) -> ProgramColumns:
     """Put the resolved objects into columns. Each common symbol becomes a section called COMMON.
 
@@ -205,7 +209,7 @@ def flatten(
         resolution, sections, _symbols(resolution, bases, locals_), _relocs(resolution, bases, file_symbols),
         bases[:-1], file_symbols,
     )  # fmt: skip
-    return _place_commons(program, errors) if commons else program
+    return _place_commons(program, errors, sort_common) if commons else program
 
 
 def _sections(
@@ -339,8 +343,15 @@ def _relocs(resolution: Resolution, bases: Column, file_symbols: list[Column]) -
     )
 
 
-def _place_commons(program: ProgramColumns, errors: Diagnostics) -> ProgramColumns:
-    """Give each common symbol a NOBITS section of its own, with its own alignment."""
+# --sort-common -> the place of a common symbol of an alignment of 2 ** power. GNU ld tells apart alignments up to 16.
+_COMMON_ORDERS: dict[str, Callable[[int], int]] = {
+    "descending": lambda power: -min(power, 4),
+    "ascending": lambda power: min(power, 5),
+}
+
+
+def _place_commons(program: ProgramColumns, errors: Diagnostics, sort: str) -> ProgramColumns:
+    """Give each common symbol a NOBITS section of its own, with its own alignment; `sort` is that of --sort-common."""
     symbols = program.resolution.symbols
     commons = [
         s
@@ -349,6 +360,8 @@ def _place_commons(program: ProgramColumns, errors: Diagnostics) -> ProgramColum
     ]
     if not commons:
         return program
+    if sort in _COMMON_ORDERS:
+        commons.sort(key=lambda s: _COMMON_ORDERS[sort](max(s.value, 1).bit_length() - 1))
     made = [
         NewSection(
             ".tcommon" if s.info & ST_TYPE_MASK == STT_TLS else "COMMON",

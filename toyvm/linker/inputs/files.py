@@ -202,8 +202,7 @@ class _Opener:
         root = self.options.sysroot.rstrip("/")
         if path.startswith("/"):
             return root + path if root and script.startswith(root + "/") else path
-        if path.startswith("="):
-            return root + path[1:]
+        path = self._in_sysroot(path)
         folders = ["", os.path.dirname(script), *map(self._in_sysroot, self.library_path)]
         return next((p for p in (os.path.join(f, path) for f in folders) if os.path.isfile(p)), path)
 

@@ -300,6 +300,7 @@ def dynsym_bytes(program: ProgramColumns, layout: ImageLayout, known: Addresses,
             kind = c.STT_FUNC  # callers get the address of the .iplt entry, an ordinary function
         weak = symbol.weak and (shndx or not symbol.strong_reference)
         binding = c.STB_WEAK if weak else c.STB_GLOBAL
+        binding = c.STB_GNU_UNIQUE if symbol.info >> c.ST_BIND_SHIFT == c.STB_GNU_UNIQUE else binding
         seen = int(symbols.visibility[n])
         table[at] = (
             plan.string_at[symbol.dynamic_name],

@@ -16,6 +16,7 @@ from toyvm.elf.constants import (
     ST_BIND_SHIFT,
     ST_TYPE_MASK,
     STB_GLOBAL,
+    STB_GNU_UNIQUE,
     STB_LOCAL,
     STB_WEAK,
     STT_COMMON,
@@ -27,13 +28,13 @@ from toyvm.elf.constants import (
     STV_DEFAULT,
     STV_HIDDEN,
     STV_INTERNAL,
-    STV_PROTECTED,
 )
 from toyvm.elf.object_file import names_of
 from toyvm.elf.record_arrays import SYM, Names
 
 from ..image_layout import ImageLayout
 from ..inputs.columns import ABSOLUTE, LINKER, SHARED, UNDEFINED, Column, ProgramColumns
+from ..inputs.global_symbols import GlobalSymbols
 from ..link_options import LinkOptions
 from .addresses import Addresses
 
@@ -118,8 +119,10 @@ def of_script(
 def _linker_visibility(layout: ImageLayout, program: ProgramColumns, name: str) -> int:
     """The visibility that .symtab shows of a symbol that the linker or a script defines."""
     symbol = layout.symbols.get(name)  # a script may define a symbol of such a name, too
+    if name.startswith(_BOUNDS):
+        return int(program.symbols.visibility[program.resolution.table[name].id])
     if symbol is None:
-        return STV_PROTECTED if name.startswith(_BOUNDS) else STV_DEFAULT
+        return STV_DEFAULT
     source = layout.symbols.get(symbol.like)
     if source is not None:
         return STV_HIDDEN if source.hidden else STV_DEFAULT
@@ -284,6 +287,7 @@ class _Builder:
         # The binding of an undefined symbol is that of its references, not that of the library's definition.
         weak = table.weak[ids] & ((sid >= 0) | (sid == ABSOLUTE) | ~table.strong_reference[ids])
         binding = np.where(weak, STB_WEAK, STB_GLOBAL)
+        binding[table.info[ids] >> ST_BIND_SHIFT == STB_GNU_UNIQUE] = STB_GNU_UNIQUE
         shndx = np.where(sid == ABSOLUTE, SHN_ABS, SHN_UNDEF)
         inside = np.flatnonzero(sid >= 0)
         shndx[inside] = self._section_of(ids[inside])
@@ -295,11 +299,17 @@ class _Builder:
         for at in linker.tolist():
             name = table.names[ids[at]]
             shndx[at], kind[at] = self._made(name, int(self.known.symbol[ids[at]]))
-        hidden = ((seen == STV_HIDDEN) | (seen == STV_INTERNAL)) & (shndx != SHN_UNDEF)
+        hidden = (
+            ((seen == STV_HIDDEN) | (seen == STV_INTERNAL))
+            & (shndx != SHN_UNDEF)
+            & self._local_if_hidden(ids)
+        )
         seen[hidden] = STV_DEFAULT  # as in GNU ld: a local symbol has nobody to hide from
         for at in linker.tolist():
             name = table.names[ids[at]]
-            hidden[at] = name in self.layout.symbols and self.layout.symbols[name].hidden
+            hidden[at] = name.startswith(".") or (
+                name in self.layout.symbols and self.layout.symbols[name].hidden
+            )
             seen[at] = _linker_visibility(self.layout, self.program, name)
         binding[linker] = STB_GLOBAL
         rows = self._rows(ids, kind, shndx)
@@ -309,8 +319,22 @@ class _Builder:
         order = np.concatenate((np.flatnonzero(hidden), np.flatnonzero(~hidden)))
         self.index[ids[order]] = np.arange(len(order)) + self.count
         first_global = self.count + int(hidden.sum())
-        self._add([table.names[number] for number in ids.tolist()], rows[order], order)
+        self._add([_full_name(table, number) for number in ids.tolist()], rows[order], order)
         return first_global
+
+    def _local_if_hidden(self, ids: Column) -> Column:
+        """Which symbols are local if they are hidden: those that the loader could see otherwise (bfd: forced_local).
+
+        The others of a program stay global, and hidden.
+        """
+        if self.options.shared:
+            return np.ones(len(ids), dtype=bool)
+        if self.options.static:
+            return np.zeros(len(ids), dtype=bool)
+        tables = self.known.tables
+        needed: Column = (tables.got_entry[ids] >= 0) | (tables.plt_entry[ids] >= 0)
+        needed |= self.program.resolution.symbols.library_reference[ids] | self.options.export_dynamic
+        return needed
 
     def _made(self, name: str, value: int) -> tuple[int, int]:
         """(section header number, type) of a symbol that the linker or a script defines."""
@@ -330,6 +354,18 @@ def with_counts(names: list[str], info: list[int]) -> list[str]:
         made.append(f"{name}.{counts[name]:x}" if local and name else name)
         counts[name] += local
     return made
+
+
+def any_unique(program: ProgramColumns) -> bool:
+    """Whether a definition has the binding STB_GNU_UNIQUE, which makes a file one for GNU systems."""
+    unique = program.resolution.symbols.column("info") >> ST_BIND_SHIFT == STB_GNU_UNIQUE
+    return bool((unique & (program.symbols.sid[: len(unique)] >= 0)).any())
+
+
+def _full_name(table: GlobalSymbols, number: int) -> str:
+    """The name in .symtab: as in GNU ld, that of a default version says so (`foo@@V`)."""
+    name, version = table.names[number], table.versions.get(number)
+    return f"{name}@@{version}" if version and "@" not in name else name
 
 
 def _by_file(files: Column, ids: Column) -> Iterator[tuple[int, Column]]:
