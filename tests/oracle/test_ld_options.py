@@ -11,6 +11,7 @@ import pytest
 from tests.support.oracles import GNU_AS, GNU_LD, READELF, require_oracle
 from toyvm.base.errors import LinkError, UsageError
 from toyvm.cli.as_ import main as assemble
+from toyvm.cli.binutils.objcopy import main as copy
 from toyvm.cli.ld import main as ld
 from toyvm.elf.compression import decompressed
 from toyvm.elf.constants import SHF_COMPRESSED
@@ -154,7 +155,34 @@ def test_compressed_debugging_information(format: str, folder: Path, monkeypatch
         assert texts[0] == texts[1]
 
 
+@pytest.mark.parametrize("words", ["", "-r"])
+@pytest.mark.parametrize("format", ["none", "zlib", "zlib-gnu"])
+def test_compressed_sections(format: str, words: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Name, size, flags and alignment of what was .debug_*, in objects and what is linked of them, as GNU's tools have it."""
+    monkeypatch.chdir(folder)
+    Path("d.s").write_text(DEBUG.format(words="a word " * 200))
+    assert assemble(["--compress-debug-sections=zlib-gnu", "d.s", "-o", "older.o"]) == 0
+    subprocess.run([GNU_AS, "--compress-debug-sections=zlib-gnu", "d.s", "-o", "gnu.o"], check=True)
+    assert debug_sections("older.o") == debug_sections("gnu.o")
+    assert any(name == ".zdebug_str" for name, *_ in debug_sections("gnu.o"))
+    command = [*words.split(), f"--compress-debug-sections={format}", "gnu.o", "-o"]
+    subprocess.run([GNU_LD, *command, "gnu.out"], check=True, capture_output=True)
+    assert ld([*command, "ours.out"]) == 0
+    assert debug_sections("ours.out") == debug_sections("gnu.out")
+    assert copy(["--decompress-debug-sections", "ours.out", "plain.out"]) == 0
+    assert all(
+        name.startswith(".debug") and "C" not in flags for name, flags, _ in debug_sections("plain.out")
+    )
+
+
+def debug_sections(path: str) -> list[tuple[str, str, str]]:
+    """(name, flags, alignment) of the sections of debugging information, sorted."""
+    text = subprocess.run([READELF, "-SW", path], capture_output=True, text=True, check=True).stdout
+    row = r"\] (\.z?debug\S+) +\S+ +\S+ +\S+ +\S+ +\d\d (.{3}) +\d+ +\d+ +(\d+)"
+    return sorted(re.findall(row, text))
+
+
 def test_compression_of_another_kind(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder)
-    with pytest.raises(UsageError, match=r"'lzma' \(none, zlib, zlib-gabi, zstd\)"):
+    with pytest.raises(UsageError, match=r"'lzma' \(none, zlib, zlib-gnu, zlib-gabi, zstd\)"):
         ld(["a.o", "--compress-debug-sections=lzma"])

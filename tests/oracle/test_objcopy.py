@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.harness import toyvm
-from tests.support.oracles import GCC, GNU_AR, QEMU, READELF, require_oracle
+from tests.support.oracles import GCC, GNU_AR, GNU_AS, GNU_LD, QEMU, READELF, require_oracle
 from toyvm.cli import guarded
 from toyvm.elf.elf_file import ElfFile
 from toyvm.elf.rewriting.model import read_image
@@ -339,6 +339,25 @@ def test_compressed_sections_come_back(made: Path, tmp_path: Path) -> None:
             assert contents(tmp_path / "gnu") == contents(made / "dynamic")
         assert ours(tmp_path, "objcopy --decompress-debug-sections packed plain") == (0, "")
         assert contents(tmp_path / "plain") == contents(made / "dynamic")
+
+
+def test_compression_of_before_the_gabi(made: Path, tmp_path: Path) -> None:
+    packed = "objcopy --compress-debug-sections=zlib-gnu dynamic"
+    assert theirs(made, f"{packed} {tmp_path / 'gnu'}") == (0, "")
+    assert ours(made, f"{packed} {tmp_path / 'ours'}") == (0, "")
+    assert contents(tmp_path / "ours") == contents(tmp_path / "gnu")
+    assert ".zdebug_info" in dict(contents(tmp_path / "ours"))
+    assert ours(tmp_path, "objcopy --decompress-debug-sections gnu plain") == (0, "")
+    assert contents(tmp_path / "plain") == contents(made / "dynamic")
+
+
+def test_an_empty_segment_takes_no_room(tmp_path: Path) -> None:
+    """A segment without bytes in the file may have an offset beyond its end: what follows does not move there."""
+    (tmp_path / "a.s").write_text('.section .tbss,"awT",@nobits\n.balign 0x400\n.zero 0x400\n')
+    for tool, words in (GNU_AS, ["a.s", "-o", "a.o"]), (GNU_LD, ["-e", "0", "a.o", "-o", "linked"]):
+        subprocess.run([tool, *words], cwd=tmp_path, check=True)
+    assert ours(tmp_path, "objcopy linked copied") == (0, "")
+    assert (tmp_path / "copied").read_bytes() == (tmp_path / "linked").read_bytes()
 
 
 def test_what_comes_out_links_and_runs(made: Path, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from pathlib import Path
 
@@ -54,6 +55,26 @@ def test_merged_properties(
         notes = text.partition("Displaying notes")[2]
         shown.append((notes, text.count("  GNU_PROPERTY ")))
     assert shown[0] == shown[1]
+
+
+@pytest.mark.parametrize(
+    "words", ["-e 0", "-e 0 --build-id=0x1234", "-shared", "-r", "-r --build-id=0x12345678"]
+)
+def test_build_ids_of_inputs(words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only an object keeps those of its inputs."""
+    require_oracle(GNU_AS, GNU_LD, READELF)
+    monkeypatch.chdir(tmp_path)
+    Path("a.s").write_text("nop\n")
+    subprocess.run([GNU_AS, "a.s", "-o", "a.o"], check=True)
+    subprocess.run([GNU_LD, "-r", "--build-id=0xabcdabcd", "a.o", "-o", "b.o"], check=True)
+    subprocess.run([GNU_LD, *words.split(), "b.o", "-o", "gnu"], check=True)
+    assert ld([*words.split(), "b.o", "-o", "our"]) == 0
+
+    def identifiers(name: str) -> list[str]:
+        run = subprocess.run([READELF, "-n", name], check=True, capture_output=True, text=True)
+        return sorted(re.findall("Build ID: (.*)", run.stdout))
+
+    assert identifiers("our") == identifiers("gnu")
 
 
 def test_notes_of_one_alignment_share_a_segment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,8 @@
-"""Compressed sections (SHF_COMPRESSED, gABI "Section Compression"): debugging information, with zlib or Zstandard."""
+"""Compressed sections: debugging information, with zlib or Zstandard.
+
+The gABI ("Section Compression") marks them with SHF_COMPRESSED; an Elf64_Chdr begins them. GNU's tools also have an
+older form, zlib-gnu: `.debug_info` is called `.zdebug_info`, and begins with "ZLIB" and the size, big-endian.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +12,14 @@ from collections.abc import Iterable
 
 from ..base.errors import ElfError
 from ..base.record import replace
-from .constants import ELFCOMPRESS_ZLIB, ELFCOMPRESS_ZSTD, SHF_ALLOC, SHF_COMPRESSED, SHT_NOBITS
+from .constants import ELFCOMPRESS_ZLIB, ELFCOMPRESS_ZSTD, SHF_ALLOC, SHF_COMPRESSED, SHT_NOBITS, ZLIB_GNU
 from .object_file import Section
 
 ALIGN = 8  # of Elf64_Chdr, and so of a compressed section
 _HEADER = struct.Struct("<IIQQ")  # Elf64_Chdr: ch_type, ch_reserved, ch_size, ch_addralign
+_GNU_HEADER = struct.Struct(">4sQ")  # of zlib-gnu
+_GNU_MAGIC = b"ZLIB"
+_PLAIN, _ZDEBUG = ".debug_", ".zdebug_"
 MAX_SIZE = 1 << 29  # bytes after decompression: of one section, and of all sections of a file
 
 
@@ -22,8 +29,30 @@ def is_compressible(name: str, type: int, flags: int) -> bool:
 
 
 def is_compressed(type: int, flags: int) -> bool:
-    """Whether a section holds compressed debugging information."""
+    """Whether a section holds debugging information compressed as the gABI says."""
     return bool(flags & SHF_COMPRESSED) and type != SHT_NOBITS and not flags & SHF_ALLOC
+
+
+def is_zdebug(name: str, type: int, flags: int) -> bool:
+    """Whether a section has the name and the kind of debugging information compressed as zlib-gnu."""
+    return name.startswith(_ZDEBUG) and type != SHT_NOBITS and not flags & (SHF_ALLOC | SHF_COMPRESSED)
+
+
+def is_in_gnu_form(data: bytes) -> bool:
+    """Whether the contents of a section `.zdebug_*` are compressed: they begin as zlib-gnu says."""
+    return bytes(data[:4]) == _GNU_MAGIC and len(data) >= _GNU_HEADER.size
+
+
+def plain_name(name: str) -> str:
+    """The name of a section `.zdebug_*` when it is not compressed; other names stay."""
+    return _PLAIN + name.removeprefix(_ZDEBUG) if name.startswith(_ZDEBUG) else name
+
+
+def compressed_shape(name: str, flags: int, format: int) -> tuple[str, int, int]:
+    """(name, flags, alignment) of a section `.debug_*` in compressed form."""
+    if format == ZLIB_GNU:
+        return _ZDEBUG + name.removeprefix(_PLAIN), flags, 1
+    return name, flags | SHF_COMPRESSED, ALIGN
 
 
 def require_room(sections: Iterable[tuple[str, bytes]], file: str) -> None:
@@ -35,6 +64,8 @@ def require_room(sections: Iterable[tuple[str, bytes]], file: str) -> None:
 
 def packed(data: bytes, align: int, format: int) -> bytes:
     """The header and the compressed form of a section's contents. Raises ElfError without the library for the format."""
+    if format == ZLIB_GNU:
+        return _GNU_HEADER.pack(_GNU_MAGIC, len(data)) + zlib.compress(data)
     contents = (
         zlib.compress(data) if format == ELFCOMPRESS_ZLIB else _zstandard("").ZstdCompressor().compress(data)
     )
@@ -48,7 +79,8 @@ def compressed(section: Section, format: int) -> Section:
     data = packed(section.data, section.addralign, format)
     if len(data) >= len(section.data):
         return section
-    return replace(section, data=data, size=len(data), flags=section.flags | SHF_COMPRESSED, addralign=ALIGN)
+    name, flags, align = compressed_shape(section.name, section.flags, format)
+    return replace(section, name=name, data=data, size=len(data), flags=flags, addralign=align)
 
 
 def decompressed_size(data: bytes, where: str) -> int:
@@ -65,9 +97,9 @@ def decompressed_shape(data: bytes, where: str) -> tuple[int, int]:
 def decompressed(data: bytes, where: str) -> tuple[bytes, int]:
     """The contents and the alignment of a compressed section. Raises ElfError("WHERE: ...") when it is malformed."""
     kind, size, align = _header(data, where)
-    body = data[_HEADER.size :]
+    body = data[(_GNU_HEADER if kind == ZLIB_GNU else _HEADER).size :]
     contents, ended = (
-        _inflated(body, size, where) if kind == ELFCOMPRESS_ZLIB else _from_zstd(body, size, where)
+        _from_zstd(body, size, where) if kind == ELFCOMPRESS_ZSTD else _inflated(body, size, where)
     )
     if len(contents) != size or not ended:
         raise ElfError(f"{where}: decompresses to another size than the {size} bytes that its header states")
@@ -105,6 +137,11 @@ def _zstandard(where: str):  # type: ignore[no-untyped-def] # a module
 
 
 def _header(data: bytes, where: str) -> tuple[int, int, int]:
+    if is_in_gnu_form(data):
+        size = _GNU_HEADER.unpack_from(data)[1]
+        if size > MAX_SIZE:
+            raise ElfError(f"{where}: {size} bytes after decompression; the limit is {MAX_SIZE}")
+        return ZLIB_GNU, size, 1
     if len(data) < _HEADER.size:
         raise ElfError(f"{where}: {len(data)} bytes are no compressed section")
     kind, _, size, align = _HEADER.unpack_from(data)

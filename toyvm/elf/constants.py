@@ -92,8 +92,11 @@ SHF_GROUP = 0x200
 SHF_TLS = 0x400
 SHF_COMPRESSED = 0x800
 ELFCOMPRESS_ZLIB, ELFCOMPRESS_ZSTD = 1, 2  # ch_type
+ZLIB_GNU = -1  # no ch_type: sections `.zdebug_*` with a header of their own, from before the gABI had one
 # What --compress-debug-sections takes; "none" is no format.
-COMPRESSION_FORMATS = {"zlib": ELFCOMPRESS_ZLIB, "zlib-gabi": ELFCOMPRESS_ZLIB, "zstd": ELFCOMPRESS_ZSTD}
+COMPRESSION_FORMATS = {
+    "zlib": ELFCOMPRESS_ZLIB, "zlib-gnu": ZLIB_GNU, "zlib-gabi": ELFCOMPRESS_ZLIB, "zstd": ELFCOMPRESS_ZSTD,
+}  # fmt: skip
 SHF_GNU_MBIND = 0x01000000
 SHF_GNU_RETAIN = 0x200000
 SHF_EXCLUDE = 0x80000000

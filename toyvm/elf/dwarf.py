@@ -22,7 +22,7 @@ from elftools.elf.elffile import ELFFile
 from ..base.errors import ElfError
 from ..relocation_fields import RelocationError, apply
 from ..relocations import RELOCATIONS, Formula, Tool, relocation_name
-from .compression import is_compressed
+from .compression import is_compressed, is_zdebug, plain_name
 from .constants import ET_REL, SHF_ALLOC, SHN_LORESERVE, SHT_RELA
 from .elf_file import ElfFile, ElfSection
 from .leb128 import read_uleb128
@@ -121,12 +121,13 @@ def relocated_data(elf: ElfFile) -> bytes | None:
 
     Section N of a relocatable object is at address N << SECTION_SHIFT.
     """
-    if elf.section(".debug_line") is None:
+    if elf.section(".debug_line") is None and elf.section(".zdebug_line") is None:
         return None
-    if any(is_compressed(section.header.type, section.header.flags) for section in elf.sections):
+    headers = ((section.name, section.header.type, section.header.flags) for section in elf.sections)
+    if any(is_compressed(kind, flags) or is_zdebug(name, kind, flags) for name, kind, flags in headers):
         from .rewriting.rewrite import decompressed_file
 
-        names = [section.name for section in elf.sections]
+        names = [plain_name(section.name) for section in elf.sections]
         elf = ElfFile.parse(decompressed_file(elf.data, elf.name), elf.name)
         if [section.name for section in elf.sections] != names:
             # Callers know the sections by their old numbers.

@@ -11,7 +11,15 @@ import struct
 import numpy as np
 
 from ..base.errors import ElfError
-from .compression import decompressed, decompressed_size, is_compressed, require_room
+from .compression import (
+    decompressed,
+    decompressed_size,
+    is_compressed,
+    is_in_gnu_form,
+    is_zdebug,
+    plain_name,
+    require_room,
+)
 from .constants import (
     ET_REL,
     MAX_ALIGN,
@@ -53,12 +61,20 @@ def read_object(data: Buffer, name: str) -> ObjectFile:
     relocs = _relocations(elf, numbers, symbols)
     groups, group_of = _groups(elf, numbers, symbols)
     sections = [NULL_SECTION]
-    packed = (s for s in elf.sections if is_compressed(s.header.type, s.header.flags))
+    packed = (s for s in elf.sections if _is_packed(elf, s))
     require_room(((s.name, elf.contents(s)) for s in packed), name)
     kept = (section for section in elf.sections if numbers[section.number])
     sections += [_section(elf, s, numbers, relocs, group_of.get(s.number)) for s in kept]
     xlen = 32 if elf.is_class32 else 64
     return ObjectFile(name, tuple(sections), symbols, elf.header.flags, groups, xlen=xlen)
+
+
+def _is_packed(elf: ElfFile, section: ElfSection) -> bool:
+    """Whether a section is compressed, as the gABI says or in the form before it."""
+    kind, flags = section.header.type, section.header.flags
+    if is_zdebug(section.name, kind, flags):
+        return is_in_gnu_form(elf.contents(section))
+    return is_compressed(kind, flags)
 
 
 def _number_sections(elf: ElfFile) -> list[int]:
@@ -115,7 +131,7 @@ def _relocations(elf: ElfFile, numbers: list[int], symbols: SymbolTable) -> dict
             raise ElfError(f"{where}: symbol {int(array['r_sym'].max())} of {len(symbols)}")
         header = elf.sections[target].header
         limit = header.file_size
-        if is_compressed(header.type, header.flags):
+        if _is_packed(elf, elf.sections[target]):
             limit = decompressed_size(elf.contents(elf.sections[target]), where)
         if len(array) and int(array["r_offset"].max()) > limit:
             raise ElfError(
@@ -163,8 +179,10 @@ def _section(
     shdr = section.header
     where = f"{elf.name}: section {section.name}"
     data, size, flags, align = elf.contents(section), shdr.size, shdr.flags & ~SHF_GROUP, shdr.addralign
-    if is_compressed(shdr.type, shdr.flags):
+    name = section.name
+    if _is_packed(elf, section):
         data, align = decompressed(data, where)
+        name = plain_name(name)
         size, flags = len(data), flags & ~SHF_COMPRESSED
     if align & (align - 1):
         raise ElfError(f"{where}: alignment {align} is not a power of two")
@@ -174,7 +192,7 @@ def _section(
         raise ElfError(f"{where}: relocations for a section without contents")
     link = shdr.link if shdr.link < len(numbers) else 0
     return Section(
-        name=section.name,
+        name=name,
         type=shdr.type,
         flags=flags,
         addralign=max(align, 1),

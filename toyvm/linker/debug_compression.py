@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from ..base.bits import align_up
 from ..base.record import replace
-from ..elf.compression import ALIGN, is_compressible, packed
-from ..elf.constants import SHF_ALLOC, SHF_COMPRESSED, SHT_NOBITS
+from ..elf.compression import compressed_shape, is_compressible, packed
+from ..elf.constants import SHF_ALLOC, SHT_NOBITS
 from .image_layout import ImageLayout
 
 
 def compress(image: bytearray, layout: ImageLayout, format: int) -> tuple[bytearray, ImageLayout]:
     """The file's contents and the layout with compressed sections. Sections that are not in memory move together.
 
-    `format` is ch_type. Raises ElfError without the library for the format.
+    `format` is one of COMPRESSION_FORMATS. Raises ElfError without the library for the format.
     """
     outputs = list(layout.outputs)
     loose = [i for i, s in enumerate(outputs) if not s.flags & SHF_ALLOC and s.size and s.type != SHT_NOBITS]
@@ -27,7 +27,8 @@ def compress(image: bytearray, layout: ImageLayout, format: int) -> tuple[bytear
             small = packed(data, section.align, format)
             if len(small) < len(data):
                 data = small
-                section = replace(section, flags=section.flags | SHF_COMPRESSED, align=ALIGN, size=len(data))
+                name, flags, align = compressed_shape(section.name, section.flags, format)
+                section = replace(section, name=name, flags=flags, align=align, size=len(data))
         offset = align_up(len(moved), section.align)
         moved = moved.ljust(offset, b"\0") + data
         outputs[i] = replace(section, offset=offset)

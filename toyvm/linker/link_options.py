@@ -79,7 +79,7 @@ class LinkOptions(Record):
     hash_style: str = "gnu"  # "gnu", "sysv", "both"
     build_id: str = "none"  # "sha1", "md5", "none" or "0xHEX"
     eh_frame_hdr: bool = False
-    compression: int = 0  # ch_type of compressed debugging information; 0: none
+    compression: int = 0  # the format of debugging information, of COMPRESSION_FORMATS; 0: not compressed
     strip: str = ""  # "" keeps all, "debug" is -S, "all" is -s
     discard: str = "locals"  # "none", "locals" (.L names), "all" (-x)
     export_dynamic: bool = False

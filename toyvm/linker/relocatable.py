@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from toyvm.base.record import Record, replace
+from toyvm.elf.compression import compressed
 from toyvm.elf.constants import (
     EF_RISCV_RVC,
     SHF_ALLOC,
@@ -215,6 +216,8 @@ class _Joiner:
         if self.options.build_id != "none":
             note = build_id_note(self.options.build_id)
             sections.append(Section(BUILD_ID, SHT_NOTE, SHF_ALLOC, 4, data=note))
+        if self.options.compression:
+            sections = [compressed(section, self.options.compression) for section in sections]
         if attributes:
             sections.append(Section(".riscv.attributes", SHT_RISCV_ATTRIBUTES, data=attributes))
         if self.options.unique_symbols:

@@ -130,7 +130,11 @@ class _Writer:
             return out.ljust(end, b"\0")
         end = max(
             [end]
-            + [p.offset + p.filesz for p in image.segments if p.type == PT_LOAD or not _is_unloaded(image, p)]
+            + [
+                p.offset + p.filesz
+                for p in image.segments
+                if p.filesz and (p.type == PT_LOAD or not _is_unloaded(image, p))
+            ]
             + [p.offset + p.old_size for p in stays if p.offset is not None]
         )
         out = bytearray(image.data[:end])

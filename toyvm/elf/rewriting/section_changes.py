@@ -5,8 +5,17 @@ from __future__ import annotations
 from itertools import pairwise
 
 from ...base.errors import ElfError, ToyvmError
-from ..compression import ALIGN as COMPRESSED_ALIGN
-from ..compression import decompressed, is_compressed, is_compressible, packed, require_room
+from ..compression import (
+    compressed_shape,
+    decompressed,
+    is_compressed,
+    is_compressible,
+    is_in_gnu_form,
+    is_zdebug,
+    packed,
+    plain_name,
+    require_room,
+)
 from ..constants import (
     COMPRESSION_FORMATS,
     SHF_ALLOC,
@@ -119,7 +128,7 @@ def change_sections(image: Image, changes: Changes) -> list[str]:
     """Names, flags, alignments, addresses and contents. Returns warnings."""
     warnings = _change_addresses(image, changes)
     if changes.compress:
-        packed_parts = (part for part in image.parts if is_compressed(part.type, part.flags))
+        packed_parts = (part for part in image.parts if _is_packed(part))
         require_room(((part.old_name, part.data) for part in packed_parts), image.name)
     for part in image.parts:
         if changes.strip == "keep-debug" and part.flags & SHF_ALLOC and part.type != SHT_NOTE:
@@ -178,20 +187,28 @@ def _set_flags(part: Part, flags: SectionFlags) -> None:
         part.put(bytes(part.size))
 
 
+def _is_packed(part: Part) -> bool:
+    """Whether a section is compressed, as the gABI says or in the form before it."""
+    if is_zdebug(part.old_name, part.type, part.flags):
+        return is_in_gnu_form(part.data)
+    return is_compressed(part.type, part.flags)
+
+
 def _recompress(image: Image, part: Part, changes: Changes) -> None:
     """--compress-debug-sections and --decompress-debug-sections."""
     if not changes.compress or part.flags & SHF_ALLOC or not part.has_contents:
         return
-    if is_compressed(part.type, part.flags):
+    if _is_packed(part):
         data, part.align = decompressed(part.data, f"{image.name}: section {part.old_name}")
         part.put(data)
         part.flags &= ~SHF_COMPRESSED
-    if changes.compress != "none" and is_compressible(part.old_name, part.type, part.flags):
-        data = packed(part.data, part.align, COMPRESSION_FORMATS[changes.compress])
+        part.name = plain_name(part.name)
+    if changes.compress != "none" and is_compressible(part.name, part.type, part.flags):
+        format = COMPRESSION_FORMATS[changes.compress]
+        data = packed(part.data, part.align, format)
         if len(data) < len(part.data):
             part.put(data)
-            part.flags |= SHF_COMPRESSED
-            part.align = COMPRESSED_ALIGN
+            part.name, part.flags, part.align = compressed_shape(part.name, part.flags, format)
 
 
 def _change_bytes(part: Part, changes: Changes) -> None:

@@ -47,7 +47,9 @@ WARNING_PREFIX = (
 )
 _DEBUG = (".debug", ".zdebug", ".line", ".stab", ".gdb_index")
 FILE_WARNING = ".gnu.warning"  # the section holds a warning for every link with its object
-_NOT_LINKED = frozenset({FILE_WARNING, ".note.GNU-stack", ".note.gnu.property", ".gnu.lto_.symtab"})
+_NOT_LINKED = frozenset(
+    {FILE_WARNING, ".note.GNU-stack", ".note.gnu.property", ".note.gnu.build-id", ".gnu.lto_.symtab"}
+)
 
 
 def distinct(numbers: Column) -> Column:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Callable
 
 from toyvm.base.errors import ElfError
 from toyvm.base.record import Record
-from toyvm.elf.compression import MAX_SIZE, decompressed
+from toyvm.elf.compression import MAX_SIZE, decompressed, is_in_gnu_form, is_zdebug
 from toyvm.elf.constants import ET_REL, SHF_COMPRESSED, SHT_NOBITS, SHT_RELA
 from toyvm.elf.elf_file import ElfFile, ElfSection
 from toyvm.relocation_fields import RelocationError, apply
 from toyvm.relocations import RELOCATIONS, Formula
 
-from .byte_cursor import Cursor, Malformed
+from .byte_cursor import Cursor
 
 _LINKED_ONLY = {".debug_abbrev", ".debug_str", ".debug_line_str"}  # no relocations belong to them
 R_RISCV_32_PCREL = 57
@@ -63,10 +62,9 @@ class DebugSections:
     def _load(self, section: ElfSection) -> DebugSection:
         data = self.elf.contents(section)
         where = f"{self.elf.name}: section {section.name}"
-        if section.header.flags & SHF_COMPRESSED:
+        older = is_zdebug(section.name, section.header.type, section.header.flags) and is_in_gnu_form(data)
+        if older or section.header.flags & SHF_COMPRESSED:
             data, _ = decompressed(data, where)
-        elif section.name.startswith(".zdebug_") and data[:4] == b"ZLIB":
-            data = _from_zdebug(data, where)
         self._room -= len(data)
         if self._room < 0:
             raise ElfError(f"{self.elf.name}: the debugging information has more than {MAX_SIZE} bytes")
@@ -154,17 +152,3 @@ class DebugSections:
             self.warn(f"Offset into section {name} too big: {at:#x}")
             return None
         return int.from_bytes(section.data[at : at + size], "little")
-
-
-def _from_zdebug(data: bytes, where: str) -> bytes:
-    """The contents of a `.zdebug_*` section: "ZLIB", the size (big-endian, 8 bytes), compressed data."""
-    size = int.from_bytes(data[4:12], "big")
-    if size > MAX_SIZE:
-        raise ElfError(f"{where}: {size} bytes after decompression; the limit is {MAX_SIZE}")
-    try:
-        found = zlib.decompressobj().decompress(data[12:], size + 1)
-    except zlib.error as error:
-        raise ElfError(f"{where}: cannot be decompressed: {error}") from None
-    if len(found) != size:
-        raise Malformed(f"{where}: decompresses to another size than the {size} bytes that its header states")
-    return found
