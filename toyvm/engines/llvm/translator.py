@@ -26,17 +26,31 @@ if TYPE_CHECKING:
 # The host's memory that LLVM may need for one translation, and for the first one, which loads its
 # library. It is checked first, because LLVM aborts the process if memory runs out.
 _EACH_BYTES, _FIRST_BYTES = 64 << 20, 256 << 20
+_VERSION = "_version.py"  # of llvmlite
 RUNTIME = 0  # the address in the cache key of the shared functions
 POLICY = ("kernel/mm/faults",)  # the folders with the sources of `FrameTable.policy`
 
 
 def unavailable() -> str:
     """Why this host has no native code; an empty string if it has."""
-    if PathFinder.find_spec("llvmlite") is None:
+    if not _llvmlite():
         return "llvmlite is not installed"
     if os.uname().machine != "x86_64" or sys.platform != "linux":
         return "native code is made for Linux on x86-64 only"
     return ""
+
+
+def _llvmlite() -> str:
+    """The folder of llvmlite; an empty string if it is not installed.
+
+    It is usually in a folder of `sys.path`. The import system would list all of these.
+    """
+    for entry in sys.path:
+        folder = os.path.join(entry, "llvmlite")
+        if os.access(os.path.join(folder, _VERSION), os.R_OK):
+            return folder
+    spec = PathFinder.find_spec("llvmlite")
+    return os.path.dirname(spec.origin) if spec is not None and spec.origin is not None else ""
 
 
 def version() -> bytes:
@@ -45,10 +59,9 @@ def version() -> bytes:
 
     from ..python.prepared_rows import code_version
 
-    spec = PathFinder.find_spec("llvmlite")
     parts = [code_version(), source_version(*POLICY)]
-    if spec is not None and spec.origin is not None:
-        status = os.stat(os.path.join(os.path.dirname(spec.origin), "_version.py"))
+    if folder := _llvmlite():
+        status = os.stat(os.path.join(folder, _VERSION))
         parts.append(f"{status.st_size} {status.st_mtime_ns}".encode())
     with open("/proc/cpuinfo", "rb") as stream:
         parts += [

@@ -79,8 +79,6 @@ class PreparedRows:
     """The rows of one engine. Their functions access its physical memory."""
 
     def __init__(self, memory: PhysicalMemory):
-        self.version = code_version()
-        self._data = _loaded(self.version)
         self._rows: dict[str, PreparedRow] = {}  # rows in use, by name
         self._names: dict[Operation, tuple[str, bool]] = {}  # of the linked functions
         self._namespace: dict[str, object] = {
@@ -92,6 +90,16 @@ class PreparedRows:
             "Cause": Cause,
             **HELPERS,
         }
+
+    @cached_property
+    def version(self) -> bytes:
+        """The version of the rows' code."""
+        return code_version()
+
+    @cached_property
+    def _data(self) -> Filed[RowData]:
+        """The rows' code. A short run may execute none of it."""
+        return _loaded(self.version)
 
     def prepare(self, word: int) -> PreparedInstruction | None:
         """Decode an instruction word; None if it is illegal."""

@@ -1,10 +1,9 @@
 """The tiered engine with the native interpreter between the Python tiers and LLVM's regions.
 
-The Python tiers execute the beginning of a run. Then the interpreter (`interpreter.ll`) executes all
-code that has no region. Native code returns here for what it cannot do: an instruction that its row's
+The interpreter (`interpreter.ll`) executes all code that has no region. Native code returns here for what it cannot do: an instruction that its row's
 function must execute, a page of code without operations, an address with so many arrivals that a
 region may pay, a system call. The interpreter's image is in the cache; if it is not, the Python tiers
-go on until compiling it pays.
+execute until compiling it pays.
 """
 
 from __future__ import annotations
@@ -20,6 +19,7 @@ from toyvm.machine.traps import Cause, Trap
 from .. import state_layout as layout
 from ..llvm_engine import MAX_COPIES, NATIVE_FCSR, NO_ROOM, LlvmEngine
 from ..tiers import PATIENT, CompileBudget, Thresholds
+from ..translator import unavailable
 from .op_pages import InterpretedCode, OpPages
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from ..translator import Translator
     from .image import InterpreterImage
 
-FIRST = 20_000  # instructions in Python before the cached image is loaded
+WITHOUT = 20_000  # instructions in Python before a host without LLVM says so
 # Budgets of translation, in arrivals: what LLVM may cost beyond the work so far, and how much work comes
 # before the first translation, in units of `Thresholds.first`.
 _ALLOWANCE, _FIRSTS = 500_000, 4
@@ -53,7 +53,7 @@ class InterpretingEngine(LlvmEngine):
         translator: Translator | None = None,
         thresholds: Thresholds = PATIENT,
         caching: bool = True,
-        first: int = FIRST,
+        first: int = 0,
     ):
         super().__init__(memory, on_trace, translator, thresholds, caching)
         self._image: InterpreterImage | None = None
@@ -92,6 +92,9 @@ class InterpretingEngine(LlvmEngine):
         if self._image is not None:
             return self._arena is not None
         if self._executed < self._next_look or self._without:
+            return False
+        if self._executed < WITHOUT and self._translator is None and unavailable():
+            self._next_look = WITHOUT  # a short program needs no message
             return False
         translator = self._ready()
         if translator is None:
