@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from .errors import UsageError
 
 
@@ -9,10 +11,10 @@ def seconds_of(date: str) -> float:
     """A `--date` in seconds since 1970. Raises UsageError."""
     if date.isascii() and date.isdigit() and len(date) < 11:
         return int(date)
+    if date == "now":
+        return time.time()
     import datetime  # few runs give another date
 
-    if date == "now":
-        return datetime.datetime.now().timestamp()
     try:
         moment = datetime.datetime.fromisoformat(date)
     except ValueError:

@@ -14,6 +14,7 @@ from ..base.errors import DiagnosticsError, NotFoundError, UsageError
 from ..base.light_types import TYPE_CHECKING
 from ..base.record import replace
 from ..run_options import CommandOptions
+from .plain_options import read_plain
 
 if TYPE_CHECKING:
     import argparse
@@ -41,9 +42,10 @@ def parser() -> argparse.ArgumentParser:
 
 
 def read(argv: list[str]) -> CommandOptions:
-    """Parse `argv`. Without options, argparse is not imported: it would slow down a short run."""
-    if argv and not argv[0].startswith("-"):
-        return CommandOptions(program=argv[0], args=tuple(argv[1:]))
+    """Parse `argv`. argparse is imported only for unusual command lines: it would slow down a short run."""
+    options = read_plain(CommandOptions, argv)
+    if options is not None:
+        return options
     from .run_parser import parse
 
     return parse(CommandOptions, parser(), argv)

@@ -1,19 +1,20 @@
 """argparse parsers for the commands that run a program, from the declarations in `run_options`.
 
-`toyvm run PROGRAM` without options imports neither this module nor argparse, for a fast start.
+`toyvm run` imports neither this module nor argparse for the usual options (`plain_options`).
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 from ..base.option_help import default_text
 from ..base.options import Option
-from ..base.sizes import parse_digits, parse_size, size_text
+from ..base.sizes import size_text
 from ..run_options import GROUPS, CommandOptions
 from .help_formatter import HelpFormatter
+from .plain_options import made, value_of
 from .terminal.color import add_color
 
 Kind = TypeVar("Kind", bound=CommandOptions)
@@ -56,20 +57,7 @@ def parse(kind: type[Kind], p: argparse.ArgumentParser, argv: list[str]) -> Kind
 
     argparse prints a message and raises SystemExit(2) on an error.
     """
-    given = vars(p.parse_args(argv))
-    for name, value in given.items():
-        if kind.rows[name].type.startswith("frozenset"):
-            given[name] = frozenset(_flat(value))
-        elif kind.rows[name].many:
-            given[name] = tuple(value)
-    if given.get("root", "").endswith((":rw", ":ro")):
-        given["root_writable"] = given["root"].endswith(":rw")
-        given["root"] = given["root"][:-3]
-    return kind(**given)
-
-
-def _flat(values: Iterable[str | tuple[str, ...]]) -> list[str]:
-    return [word for value in values for word in ((value,) if isinstance(value, str) else value)]
+    return made(kind, vars(p.parse_args(argv)))
 
 
 def add_option(group: argparse._ActionsContainer, row: Option) -> None:
@@ -117,32 +105,12 @@ def reader(row: Option) -> Callable[[str], Any]:
     """A function that converts an argument to the field's value or raises ArgumentTypeError."""
 
     def read(text: str) -> Any:
-        try:
-            value = convert(text)
-        except ValueError:
-            value = None
-        if value is None or not row.accepts(frozenset(value) if row.many and row.choices else value):
+        value = value_of(row, text)
+        if value is None:
             raise argparse.ArgumentTypeError(f"expected {_expected(row)}, not '{text}'")
         return value
 
-    convert = _converter(row)
     return read
-
-
-def _converter(row: Option) -> Callable[[str], Any]:
-    if row.unit == "bytes":
-        return parse_size
-    if row.unit == "address":
-        return lambda text: int(text, 0)
-    if row.type.startswith("tuple[tuple"):
-        return _variable
-    if row.choices and row.many:
-        return lambda text: tuple(word for word in text.split(",") if word)
-    if row.choices:
-        return {str(choice): choice for choice in row.choices}.get
-    if row.number:
-        return parse_digits if row.lowest is not None else int
-    return str
 
 
 def _expected(row: Option) -> str:
@@ -152,8 +120,3 @@ def _expected(row: Option) -> str:
     if row.unit == "address":
         return "an address, such as 0x200000"
     return row.metavar if row.type.startswith("tuple[tuple") else row.expected()
-
-
-def _variable(text: str) -> tuple[str, str | None] | None:
-    name, equals, value = text.partition("=")
-    return (name, value if equals else None) if name else None
