@@ -14,7 +14,7 @@ from importlib import import_module
 
 from ..base.light_types import TYPE_CHECKING, NoReturn
 from ..base.resources import cache_path
-from .start_code import FOLDER, LIMIT, install
+from .start_code import FOLDER, LIMIT, install, start_set
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -124,11 +124,14 @@ def run_process() -> NoReturn:
     # By default the garbage collector runs after 700 allocations, a dozen times during the imports.
     gc.set_threshold(50_000)
     start_code = install()
+    modules = start_set(start_code, sys.argv[1]) if start_code and len(sys.argv) > 1 else None
     status = main()
     if start_code and start_code.keep():
         from ..engines.python.code_cache import shrink
 
         shrink(cache_path(FOLDER), LIMIT)
+    if modules:
+        modules.keep()
     if sys.getprofile() or sys.gettrace():
         sys.exit(status)
     try:

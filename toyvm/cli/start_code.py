@@ -15,8 +15,9 @@ import marshal
 import os
 import sys
 import zlib
-from importlib.machinery import ModuleSpec, SourceFileLoader
+from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from mmap import PROT_READ, mmap
+from types import ModuleType
 
 from ..base.errors import ToyvmError
 from ..base.light_types import TYPE_CHECKING, Any
@@ -25,14 +26,16 @@ from ..base.resources import PACKAGE, cache_path, write_atomically
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from importlib.abc import Loader as _Loader  # an import at run time takes longer than it is worth
-    from types import CodeType, ModuleType
+    from types import CodeType
 else:
     _Loader = object
 
 _NAME = __name__.partition(".")[0]
 FOLDER = "start"  # of the user's cache
+SETS = ("run",)  # commands that take less time than their imports
 LIMIT = 16 << 20  # bytes of all files: one for each copy of the package
 NEEDED = frozenset(sys.modules)  # imported before a finder can be in place
+_PREFIX = f"{_NAME}."
 _NUMBERS = 8  # bytes of two numbers
 # source, its time in nanoseconds and its size in bytes, whether the module is a package, marshalled code
 _Kept = tuple[str, int, int, bool, Any]
@@ -42,18 +45,23 @@ class StartCode:
     """A finder of `sys.meta_path` for this package's modules whose code is kept in the file `path`."""
 
     def __init__(self, path: str) -> None:
-        self._path = path
-        self._version = f"{sys.version} {sys.flags.optimize} {PACKAGE}".encode()
-        self._modules = _read(path, self._version)
+        self.path = path
+        self.version = f"{sys.version} {sys.flags.optimize} {PACKAGE}".encode()
+        self.modules = _read(path, self.version)
 
     def find_spec(self, name: str, path: Sequence[str] | None, target: Any = None) -> ModuleSpec | None:
         """The spec of a module whose source is the one that the kept code was made from.
 
         Follows `importlib.abc.MetaPathFinder`.
         """
-        kept = self._modules.get(name)
-        if kept is None or not _is_current(kept):
+        if not name.startswith(_PREFIX):
             return None
+        kept = self.modules.get(name)
+        if kept is None or not _is_current(kept):
+            found = PathFinder.find_spec(name, path, target)
+            if found is not None and isinstance(found.loader, SourceFileLoader):
+                found.loader = _Source(name, found.loader.path)
+            return found
         source, _, _, package, code = kept
         spec = ModuleSpec(name, _KeptCode(marshal.loads(code)), origin=source, is_package=package)
         spec.has_location = True
@@ -67,18 +75,90 @@ class StartCode:
             spec
             for module in read_from_source()
             if (spec := module.__spec__)
-            and not (spec.name in self._modules and _is_current(self._modules[spec.name]))
+            and not (spec.name in self.modules and _is_current(self.modules[spec.name]))
         ]
         if not added:
             return False
         try:
-            modules = _read(self._path, self._version)  # another command may have added some
+            modules = _read(self.path, self.version)  # another command may have added some
             modules.update((spec.name, _kept(spec)) for spec in added)
-            os.makedirs(os.path.dirname(self._path), exist_ok=True)
-            write_atomically(self._path, _content(self._version, modules))
+            os.makedirs(os.path.dirname(self.path), exist_ok=True)
+            write_atomically(self.path, _content(self.version, modules))
         except (OSError, SyntaxError, MemoryError):
             return False  # the disk is full, or a source is being edited: the next start tries again
+        self.modules = modules
         return True
+
+
+class StartSet:
+    """The modules that the command `name` imports, in a file beside that of `code`."""
+
+    def __init__(self, path: str, code: StartCode):
+        self._path, self._code = path, code
+        self.executed = False
+
+    def execute(self) -> None:
+        """Execute the modules of the file, if the sources of all are as they were."""
+        rows = _read_set(self._path, self._code.version)
+        if not rows or not all(_is_current(kept) for _, kept in rows):
+            return
+        for name, kept in rows:
+            if name not in sys.modules and not _execute(name, *kept):
+                return
+        self.executed = True
+
+    def keep(self) -> None:
+        """Write the modules that this process has executed to the file, unless they came from there."""
+        if self.executed:
+            return
+        rows, known = [], set(NEEDED)
+        for name in _executed:
+            kept = self._code.modules.get(name)
+            if kept is None or name.rpartition(".")[0] not in known:
+                return  # the code is not kept, or a package imports its own modules
+            known.add(name)
+            rows.append((name, (*kept[:4], marshal.loads(kept[4]))))
+        payload = marshal.dumps(rows)
+        try:
+            head = self._code.version + len(payload).to_bytes(_NUMBERS, "little")
+            write_atomically(self._path, head + payload)
+        except OSError:
+            return  # the disk is full: the next start tries again
+
+
+def _read_set(path: str, version: bytes) -> list[tuple[str, _Kept]]:
+    """The modules in a file of `StartSet`: none if it is missing, cut off or of another version."""
+    try:
+        with open(path, "rb") as stream:
+            content = memoryview(mmap(stream.fileno(), 0, prot=PROT_READ))
+    except (OSError, ValueError):
+        return []
+    start = len(version) + _NUMBERS
+    length = int.from_bytes(content[len(version) : start], "little")
+    if content[: len(version)] != version or len(content) != start + length:
+        return []
+    rows: list[tuple[str, _Kept]] = marshal.loads(content[start:])
+    return rows
+
+
+def _execute(name: str, source: str, time: int, size: int, package: bool, code: CodeType) -> bool:
+    """Import a module as the import system does; whether its code raised no exception."""
+    spec = ModuleSpec(name, _KeptCode(code), origin=source, is_package=package)
+    spec.has_location = True
+    module = ModuleType(name)
+    module.__spec__, module.__loader__, module.__file__ = spec, spec.loader, source
+    module.__package__ = name if package else name.rpartition(".")[0]
+    if package:
+        spec.submodule_search_locations = module.__path__ = [os.path.dirname(source)]
+    sys.modules[name] = module
+    try:
+        exec(code, module.__dict__)
+    except Exception:
+        del sys.modules[name]  # the command imports it again, and reports the error
+        return False
+    parent, _, child = name.rpartition(".")
+    setattr(sys.modules[parent], child, module)
+    return True
 
 
 def read_from_source() -> list[ModuleType]:
@@ -154,6 +234,19 @@ class _KeptCode(_Loader):
     def exec_module(self, module: ModuleType) -> None:
         """Execute the module's code."""
         exec(self._code, module.__dict__)
+        _executed.append(module.__name__)
+
+
+class _Source(SourceFileLoader):
+    """The loader of a module whose code is not kept yet."""
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Execute the module's code."""
+        super().exec_module(module)
+        _executed.append(module.__name__)
+
+
+_executed: list[str] = []  # names of modules, in the order in which their code has ended
 
 
 def install() -> StartCode | None:
@@ -165,3 +258,12 @@ def install() -> StartCode | None:
     finder = StartCode(path)
     sys.meta_path.insert(0, finder)
     return finder
+
+
+def start_set(code: StartCode, command: str) -> StartSet | None:
+    """The modules of a command, executed if they are kept; None for a command without a set."""
+    if command not in SETS:
+        return None
+    found = StartSet(f"{code.path}-{command}", code)
+    found.execute()
+    return found
