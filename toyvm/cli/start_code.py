@@ -33,6 +33,9 @@ else:
 _NAME = __name__.partition(".")[0]
 FOLDER = "start"  # of the user's cache
 SETS = ("run",)  # commands that take less time than their imports
+# A run with one of these compiles, builds or shows something: not all runs need what it has imported.
+UNUSUAL = frozenset(f"{_NAME}.{name}" for name in ("isa.table", "assembler", "linker", "observe"))
+MANY = 6  # modules that are missing in a set
 LIMIT = 16 << 20  # bytes of all files: one for each copy of the package
 NEEDED = frozenset(sys.modules)  # imported before a finder can be in place
 _PREFIX = f"{_NAME}."
@@ -95,7 +98,7 @@ class StartSet:
 
     def __init__(self, path: str, code: StartCode):
         self._path, self._code = path, code
-        self.executed = False
+        self._count = 0  # modules from the file
 
     def execute(self) -> None:
         """Execute the modules of the file, if the sources of all are as they were."""
@@ -105,11 +108,11 @@ class StartSet:
         for name, kept in rows:
             if name not in sys.modules and not _execute(name, *kept):
                 return
-        self.executed = True
+        self._count = len(_executed)
 
     def keep(self) -> None:
-        """Write the modules that this process has executed to the file, unless they came from there."""
-        if self.executed:
+        """Write the modules that this process has executed to the file, if many of them were not there."""
+        if len(_executed) - self._count < MANY or not UNUSUAL.isdisjoint(sys.modules):
             return
         rows, known = [], set(NEEDED)
         for name in _executed:
@@ -158,6 +161,7 @@ def _execute(name: str, source: str, time: int, size: int, package: bool, code: 
         return False
     parent, _, child = name.rpartition(".")
     setattr(sys.modules[parent], child, module)
+    _executed.append(name)
     return True
 
 

@@ -141,3 +141,42 @@ def test_a_damaged_file_of_kept_code_is_made_again(package: Path) -> None:
         file.write_bytes(content)
         assert _import(file) == (1, False), content[:60]
         assert file.read_bytes() == whole
+
+
+_RUN = "import sys; sys.argv[0] = 'toyvm'; from toyvm.cli import run_process; run_process()"
+
+
+def _loaders(copy: Path, *options: str) -> tuple[str, int]:
+    """What a run of `hello` prints, and how many of its modules the import system has found one by one."""
+    watch = "import sys; from toyvm.cli import start_code as s; o = s._KeptCode.exec_module; n = []\n"
+    watch += "s._KeptCode.exec_module = lambda k, m: (n.append(m), o(k, m))[1]\n"
+    watch += "import os; e = os._exit; os._exit = lambda x: (print(len(n), file=sys.stderr), e(x))\n"
+    done = subprocess.run(
+        [sys.executable, "-c", watch + _RUN, "run", *options, "hello"],
+        cwd=copy,
+        env={"PATH": os.environ["PATH"], "XDG_CACHE_HOME": str(copy / "cache")},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout, int(done.stderr.split()[-1])
+
+
+def test_the_second_run_keeps_its_modules_in_one_file(copy: Path) -> None:
+    """The first one has compiled, so it has imported more than runs need."""
+    assert _loaders(copy) == ("hello, world\n", 0)  # read from the sources
+    assert not list((copy / "cache").glob("toyvm/start/*-run"))
+    text, count = _loaders(copy)
+    assert text == "hello, world\n" and count > 50
+    (kept,) = (copy / "cache").glob("toyvm/start/*-run")
+    assert _loaders(copy) == ("hello, world\n", 0)
+
+    whole = kept.read_bytes()
+    for content in (b"", whole[:40], whole[:-1]):
+        kept.write_bytes(content)
+        assert _loaders(copy)[1] > 50
+        assert kept.read_bytes() == whole
+
+    os.utime(copy / "toyvm" / "system.py")
+    assert _loaders(copy)[1] > 50
+    assert _loaders(copy)[1] == 0

@@ -1,9 +1,9 @@
 """The tiered engine with the native interpreter between the Python tiers and LLVM's regions.
 
-The interpreter (`interpreter.ll`) executes all code that has no region. Native code returns here for what it cannot do: an instruction that its row's
-function must execute, a page of code without operations, an address with so many arrivals that a
-region may pay, a system call. The interpreter's image is in the cache; if it is not, the Python tiers
-execute until compiling it pays.
+The interpreter (`interpreter.ll`) executes all code that has no region. Native code returns here for
+what it cannot do: an instruction that its row's function must execute, a page of code without
+operations, an address with so many arrivals that a region may pay, a system call. The interpreter's
+image is in the cache; if it is not, the Python tiers execute until compiling it pays.
 """
 
 from __future__ import annotations
