@@ -144,6 +144,9 @@ def _limit_memory() -> None:
 
 def main() -> None:
     options = _parser().parse_args()
+    sys.dont_write_bytecode = (
+        True  # a module that is first imported for an input must not look like a reader that writes
+    )
     instrument: Any = None
     if not options.plain:
         try:
