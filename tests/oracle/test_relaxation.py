@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.gdb_sessions import GDB, check
 from tests.support.harness import OPTIONS, shell, toyvm
-from tests.support.oracles import GCC, GNU_AS, GNU_LD, QEMU, require_oracle
+from tests.support.oracles import GCC, GNU_AS, GNU_LD, GXX, QEMU, require_oracle
 from tests.support.random_links import START, random_object
 from toyvm.cli.as_ import main as assemble
 from toyvm.cli.ld import main as ld
@@ -77,21 +78,76 @@ int main(int argc, char **argv) {
 """
 
 
+IN_CPP = r"""
+#include <algorithm>
+#include <iostream>
+#include <map>
+#include <sstream>
+#include <stdexcept>
+#include <string>
+#include <vector>
+struct Loud { std::string name; ~Loud() { std::cout << "~" << name << "\n"; } };
+static int deep(int n) {
+  Loud loud{"deep" + std::to_string(n)};
+  if (n == 0) throw std::out_of_range("bottom");
+  return deep(n - 1) + 1;
+}
+int main() {
+  std::map<std::string, std::vector<int>> table;
+  for (int i = 0; i < 50; i++) table["k" + std::to_string(i % 7)].push_back(i * 31 % 17);
+  for (auto &[key, values] : table) {
+    std::sort(values.begin(), values.end());
+    std::ostringstream out;
+    out << key << ":" << values.front() << ".." << values.back() << " " << 2.5 * values.size();
+    std::cout << out.str() << "\n";
+  }
+  try { deep(3); } catch (const std::exception &e) { std::cout << "caught " << e.what() << "\n"; }
+}
+"""
+
+
 @pytest.mark.parametrize("flags", ["-O0", "-O2 -g", "-Os"])
+@pytest.mark.parametrize(("compiler", "name", "text"), [(GCC, "p.c", PROGRAM), (GXX, "p.cc", IN_CPP)])
 def test_static_glibc_is_as_short_as_gnu_lds(
-    flags: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    compiler: str, name: str, text: str, flags: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    Path("p.c").write_text(PROGRAM)
-    build = [GCC, *flags.split(), "-static", "p.c", "-o"]
+    Path(name).write_text(text)
+    build = [compiler, *flags.split(), "-static", name, "-o"]
     shell([*build, "theirs"])
     shell([*build, "ours", "-B", toyvm("bindir").stdout.decode().strip()])
     assert text_size("ours") <= text_size("theirs") * 1.005
     expected = shell([QEMU, "theirs"]).stdout
     assert shell([QEMU, "ours"]).stdout == expected
     assert run(Path("ours"), ["ours"], OPTIONS, stdin=b"", capture=True).stdout == expected
-    if "-g" in flags:
+    if "-g" in flags and compiler == GCC:
         assert lines_of("ours") == lines_of("theirs")
+
+
+def test_gdb_unwinds_through_relaxed_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From a function that glibc's qsort calls back to main, and out of a chain of C++ destructors."""
+    require_oracle(GDB, GXX)
+    monkeypatch.chdir(tmp_path)
+    bindir = toyvm("bindir").stdout.decode().strip()
+    Path("p.c").write_text(PROGRAM)
+    shell([GCC, "-O2", "-g", "-static", "p.c", "-o", "p", "-B", bindir])
+    line = 1 + PROGRAM.splitlines().index("  qsort(table, 64, sizeof *table, compare);")
+    script = [
+        ("tbreak compare", r"Temporary breakpoint"),
+        ("continue", r"compare \(a=0x\w+"),
+        ("backtrace", rf"#0  compare .* in qsort\w* \(.*in main \(.*p\.c:{line}"),
+        ("kill", r""),
+    ]
+    check(tmp_path, [tmp_path / "p"], script)
+    Path("q.cc").write_text(IN_CPP)
+    shell([GXX, "-O0", "-g", "-static", "q.cc", "-o", "q", "-B", bindir])
+    script = [
+        ("tbreak Loud::~Loud", r"Temporary breakpoint"),
+        ("continue", r"Loud::~Loud \("),
+        ("backtrace", r"#0  Loud::~Loud .*deep \(n=0\).*deep \(n=1\).*deep \(n=2\).*deep \(n=3\).*main \(\)"),
+        ("kill", r""),
+    ]
+    check(tmp_path, [tmp_path / "q"], script)
 
 
 def lines_of(name: str) -> list[str]:
