@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import random
 import re
 import subprocess
+import sys
 from importlib import import_module
 from pathlib import Path
 
@@ -107,6 +109,8 @@ def theirs(folder: Path, command: str) -> str:
         "size -A program",
         "size lib.a program libsecond.so",
         "size -t first.o second.o",
+        "strings -d -t x program",
+        "strings -a first.o lib.a",
         "readelf -hW first.o",
         "readelf -hlW program",
         "readelf -lW static",
@@ -171,6 +175,38 @@ NOTES = """
     .text
 f:  nop
 """
+
+
+def test_strings_of_any_bytes(tmp_path: Path) -> None:
+    """Letters of all encodings, runs around the least length, line ends, UTF-8, and other bytes."""
+    dice = random.Random(5)
+    made = b""
+    for _ in range(300):
+        count = dice.randrange(12)
+        word = "".join(dice.choice("xé∓1 ") for _ in range(count))
+        wide = "".join(dice.choice("xyz1") for _ in range(count))
+        made += dice.choice(
+            [
+                bytes(dice.randrange(0xF0) for _ in range(count)),
+                bytes(dice.choice(b"abc \t\n\r") for _ in range(count)),
+                wide.encode(dice.choice(("utf-16le", "utf-16be", "utf-32le", "utf-32be"))),
+                word.encode(),
+                bytes(count // 3),
+            ]
+        )
+    (tmp_path / "any").write_bytes(made)
+    for options in (
+        "-n 2", "-3 -t x", "-f -t d", "-o -w", "-e S", "-e b -n 3", "-e l -n3 -tx", "-e B", "-e L", "-U x", "-U e -n 6",
+        "-U h -w", "-U i", "-s |", "-e S -w -td", "-d",
+    ):  # fmt: skip
+        words = [*options.split(), "any"]
+        wanted = subprocess.run(
+            [f"{PREFIX}strings", *words], cwd=tmp_path, check=True, capture_output=True
+        ).stdout
+        done = subprocess.run(
+            [sys.executable, "-m", "toyvm", "strings", *words], cwd=tmp_path, capture_output=True
+        )
+        assert (options, done.stdout, done.stderr) == (options, wanted, b"")
 
 
 @pytest.mark.parametrize("flag", ["-n", "-nW"])

@@ -49,6 +49,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "strip": ("binutils.strip", "remove symbols or debugging information from objects and programs"),
     "addr2line": ("binutils.addr2line", "convert addresses into file names and line numbers"),
     "c++filt": ("binutils.cxxfilt", "write mangled C++ names readably"),
+    "strings": ("binutils.strings", "print the sequences of printable characters in files"),
     "demo": ("demo", "run the sample shm_talk, built statically and dynamically, and compare the two"),
     "cache": ("cache", "show or clear the code cached between runs"),
     "completion": ("completion", "print a shell script that completes commands and options"),

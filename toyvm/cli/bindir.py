@@ -10,7 +10,20 @@ import shlex
 import sys
 from pathlib import Path
 
-TOOLS = ("as", "ld", "ar", "nm", "objdump", "readelf", "size", "strip", "objcopy", "addr2line", "c++filt")
+TOOLS = (
+    "as",
+    "ld",
+    "ar",
+    "nm",
+    "objdump",
+    "readelf",
+    "size",
+    "strip",
+    "objcopy",
+    "addr2line",
+    "c++filt",
+    "strings",
+)
 
 
 def parser() -> argparse.ArgumentParser:
