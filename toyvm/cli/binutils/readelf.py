@@ -1,4 +1,4 @@
-"""`toyvm readelf`: show the headers and tables of ELF files, in the format of GNU readelf -W."""
+"""`toyvm readelf`: show the headers and tables of ELF files, in the format of GNU readelf."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def parser() -> argparse.ArgumentParser:
         "-W",
         "--wide",
         action="store_true",
-        help="put details of notes and sections on one line; other lines are always wide",
+        help="put each entry on one line, however long it is, and do not cut names",
     )
     p.add_argument(
         "-x",
@@ -118,7 +118,7 @@ def parser() -> argparse.ArgumentParser:
         help="for -s and -r: show what the dynamic section leads to",
     )
     p.add_argument(*DEMANGLE, action="store_true", help=DEMANGLE_HELP)
-    p.add_argument("-T", "--silent-truncation", action="store_true", help="accepted: names are never cut")
+    p.add_argument("-T", "--silent-truncation", action="store_true", help="cut names without a mark")
     add_debug_dump(p, "w", "--debug-dump")
     p.add_argument(
         "--json",
@@ -206,37 +206,46 @@ def main(argv: list[str]) -> int:
 
 
 def _lines(binary: object, options: argparse.Namespace) -> Iterator[str]:
-    from ...observe.binutils import readelf_headers, readelf_notes, readelf_tables, readelf_versions
+    from ...observe.binutils import (
+        elf_names,
+        readelf_headers,
+        readelf_notes,
+        readelf_tables,
+        readelf_versions,
+    )
     from ...observe.binutils.binaries import Binary
 
     assert isinstance(binary, Binary)
     elf = binary.elf
+    cut = readelf_tables.whole if options.wide else partial(elf_names.cut, silently=options.silent_truncation)
     if options.header:
         yield from readelf_headers.header(elf)
     if options.sections:
-        yield from readelf_headers.sections(elf, alone=not options.header)
+        yield from readelf_headers.sections(elf, options.wide, alone=not options.header)
     if options.details:
         yield from readelf_headers.section_details(elf, options.wide, alone=not options.header)
     if options.groups:
         yield from readelf_headers.groups(elf)
     if options.segments:
-        yield from readelf_headers.segments(elf, alone=not options.header)
+        yield from readelf_headers.segments(elf, options.wide, alone=not options.header)
     if options.dynamic:
         yield from readelf_headers.dynamic(elf)
     if options.relocs:
         yield from (
-            readelf_tables.dynamic_relocations(elf)
+            readelf_tables.dynamic_relocations(elf, cut)
             if options.use_dynamic
-            else readelf_tables.relocations(elf)
+            else readelf_tables.relocations(elf, cut)
         )
     if options.unwind:
         yield ""
         yield "The decoding of unwind sections for machine type RISC-V is not currently supported."
     spell = spelling(options.demangle)
     if options.symbols and not options.use_dynamic:
-        yield from readelf_tables.symbols(elf, spell=spell)
+        yield from readelf_tables.symbols(elf, cut=cut, spell=spell)
     elif options.symbols or options.dynamic_symbols:
-        yield from readelf_tables.symbols(elf, dynamic_only=True, image=options.use_dynamic, spell=spell)
+        yield from readelf_tables.symbols(
+            elf, cut=cut, dynamic_only=True, image=options.use_dynamic, spell=spell
+        )
     if options.histogram:
         yield from readelf_versions.histograms(elf)
     if options.versions:

@@ -47,6 +47,7 @@ _SECTION_FLAGS = (
     (c.SHF_TLS, "T"),
     (c.SHF_COMPRESSED, "C"),
     (c.SHF_GNU_RETAIN, "R"),
+    (c.SHF_GNU_MBIND, "D"),
     (c.SHF_EXCLUDE, "E"),
 )
 
@@ -67,10 +68,11 @@ def section_flags_key(osabi: int) -> str:
     )
 
 
-def section_flags(flags: int) -> str:
-    """`AX`, `WA`, `AMS`."""
-    letters = "".join(letter for bit, letter in _SECTION_FLAGS if flags & bit)
-    rest = flags & ~sum(bit for bit, _ in _SECTION_FLAGS)
+def section_flags(flags: int, osabi: int = c.ELFOSABI_GNU) -> str:
+    """`AX`, `WA`, `AMS`. The flag of retained sections has a meaning only in the GNU ABI."""
+    known = [(bit, letter) for bit, letter in _SECTION_FLAGS if letter != "R" or osabi == c.ELFOSABI_GNU]
+    letters = "".join(letter for bit, letter in known if flags & bit)
+    rest = flags & ~sum(bit for bit, _ in known)
     if rest & 0x0FF00000:
         letters += "o"
     if rest & 0x70000000:
@@ -160,3 +162,10 @@ def _words(value: int, known: tuple[tuple[int, str], ...]) -> str:
     words = [word for bit, word in known if value & bit]
     rest = value & ~sum(bit for bit, _ in known)
     return " ".join(words + ([f"{rest:#x}"] if rest else []))
+
+
+def cut(name: str, width: int, silently: bool = False) -> str:
+    """A name in a column of `width` characters: a longer one loses its end, for which `[...]` stands unless `silently`."""
+    if len(name) <= width:
+        return name
+    return name[:width] if silently else f"{name[: max(width - 5, 0)]}[...]"

@@ -1,4 +1,4 @@
-"""The listings of GNU readelf -W: headers, segments, dynamic section and notes.
+"""The listings of GNU readelf: headers, segments and dynamic section. `wide` is -W: a line for each entry, names uncut.
 
 `readelf_tables` has symbols, relocations, attributes and dumps. Each function returns lines.
 """
@@ -49,7 +49,7 @@ def header(elf: ElfFile) -> Iterator[str]:
         yield f"  {label:<34} {value}"
 
 
-def sections(elf: ElfFile, alone: bool) -> Iterator[str]:
+def sections(elf: ElfFile, wide: bool, alone: bool) -> Iterator[str]:
     """`-S`: the section headers. `alone` adds the offset of the table, which `-h` also shows."""
     if not elf.sections:
         if not alone:
@@ -62,30 +62,55 @@ def sections(elf: ElfFile, alone: bool) -> Iterator[str]:
         yield f"There {verb} {len(elf.sections)} section header{plural}, starting at offset {elf.header.shoff:#x}:"
     yield ""
     yield f"Section Header{plural}:"
-    title = f"{'Address' if elf.digits == 16 else 'Addr':<{elf.digits}}"
-    yield f"  [Nr] Name              Type            {title} Off    Size   ES Flg Lk Inf Al"
-    for section in elf.sections:
-        yield _section_line(section, elf.digits)
+    if wide or elf.digits == 8:
+        title = f"{'Address' if elf.digits == 16 else 'Addr':<{elf.digits}}"
+        yield f"  [Nr] Name              Type            {title} Off    Size   ES Flg Lk Inf Al"
+        for section in elf.sections:
+            yield _section_line(section, elf, wide)
+    else:
+        yield "  [Nr] Name              Type             Address           Offset"
+        yield "       Size              EntSize          Flags  Link  Info  Align"
+        for section in elf.sections:
+            yield from _section_lines(section, elf.header.osabi)
     yield from names.section_flags_key(elf.header.osabi).splitlines()
 
 
-def _section_line(section: ElfSection, digits: int) -> str:
+def _section_lines(section: ElfSection, osabi: int) -> Iterator[str]:
+    """The two lines of a section without -W."""
     shdr = section.header
     kind = names.SECTION_TYPES.get(shdr.type, f"{shdr.type:08x}: <unknown>")
-    place = f"{shdr.addr:0{digits}x} {shdr.offset:06x} {shdr.size:06x} {shdr.entsize:02x}"
-    flags = names.section_flags(shdr.flags)
-    return f"  [{section.number:2}] {section.name:<17} {kind:<15} {place} {flags:>3} {shdr.link:2} {shdr.info:3} {shdr.addralign:2}"
+    name = names.cut(section.name, 17)
+    yield f"  [{section.number:2}] {name:<17} {kind:<15.15}  {shdr.addr:016x}  {shdr.offset:08x}"
+    yield (
+        f"       {shdr.size:016x}  {shdr.entsize:016x} {names.section_flags(shdr.flags, osabi):>3} "
+        f"     {shdr.link:2}   {shdr.info:3}     {shdr.addralign}"
+    )
+
+
+def _section_line(section: ElfSection, elf: ElfFile, wide: bool) -> str:
+    shdr = section.header
+    kind = names.SECTION_TYPES.get(shdr.type, f"{shdr.type:08x}: <unknown>")
+    name = section.name
+    if not wide:
+        name, kind = names.cut(name, 17), kind[:15]
+    place = f"{shdr.addr:0{elf.digits}x} {shdr.offset:06x} {shdr.size:06x} {shdr.entsize:02x}"
+    flags = names.section_flags(shdr.flags, elf.header.osabi)
+    return f"  [{section.number:2}] {name:<17} {kind:<15} {place} {flags:>3} {shdr.link:2} {shdr.info:3} {shdr.addralign:2}"
 
 
 def section_details(elf: ElfFile, wide: bool, alone: bool) -> Iterator[str]:
     """`-t`: the section headers with their flags as words, in two or three lines each."""
     if alone:
         yield f"There are {len(elf.sections)} section headers, starting at offset {elf.header.shoff:#x}:"
+    digits = elf.digits
+    longest = None if wide else 15  # letters of a type
+    in_a_line = wide or digits == 8
     yield ""
     yield "Section Headers:"
     yield "  [Nr] Name"
-    if wide:
-        yield "       Type            Address          Off    Size   ES   Lk Inf Al"
+    if in_a_line:
+        title = f"{'Address' if digits == 16 else 'Addr':<{digits}}"
+        yield f"       Type            {title} Off    Size   ES   Lk Inf Al"
     else:
         yield "       Type              Address          Offset            Link"
         yield "       Size              EntSize          Info              Align"
@@ -94,13 +119,13 @@ def section_details(elf: ElfFile, wide: bool, alone: bool) -> Iterator[str]:
         shdr = section.header
         kind = names.SECTION_TYPES.get(shdr.type, f"{shdr.type:08x}: <unknown>")
         yield f"  [{section.number:2}] {section.name}"
-        if wide:
-            place = f"{shdr.addr:016x} {shdr.offset:06x} {shdr.size:06x} {shdr.entsize:02x}"
-            yield f"       {kind:<15} {place}  {shdr.link:2} {shdr.info:3} {shdr.addralign:2}"
+        if in_a_line:
+            place = f"{shdr.addr:0{digits}x} {shdr.offset:06x} {shdr.size:06x} {shdr.entsize:02x}"
+            yield f"       {kind[:longest]:<15} {place}  {shdr.link:2} {shdr.info:3} {shdr.addralign:2}"
         else:
-            yield f"       {kind:<15.15}  {shdr.addr:016x}  {shdr.offset:016x}  {shdr.link}"
+            yield f"       {kind[:longest]:<15}  {shdr.addr:016x}  {shdr.offset:016x}  {shdr.link}"
             yield f"       {shdr.size:016x} {shdr.entsize:016x}  {shdr.info:<16}  {shdr.addralign}"
-        yield f"       [{shdr.flags:016x}]: {names.section_flag_words(shdr.flags)}"
+        yield f"       [{shdr.flags:0{digits}x}]: {names.section_flag_words(shdr.flags)}"
         if shdr.flags & c.SHF_COMPRESSED and shdr.size >= _CHDR.size:
             kind_of, size, align = _CHDR.unpack_from(elf.data, shdr.offset)
             yield f"       {_COMPRESSIONS.get(kind_of, f'[<unknown>: {kind_of:#x}]')}, {size:016x}, {align}"
@@ -141,7 +166,7 @@ def _signature(elf: ElfFile, symbols: SymbolTable, number: int) -> str:
     return symbols.names[number]
 
 
-def segments(elf: ElfFile, alone: bool) -> Iterator[str]:
+def segments(elf: ElfFile, wide: bool, alone: bool) -> Iterator[str]:
     """`-l`: the program headers, and the mapping of sections to segments."""
     yield ""
     if not elf.segments:
@@ -156,14 +181,9 @@ def segments(elf: ElfFile, alone: bool) -> Iterator[str]:
         yield f"There {verb} {count} program header{plural}, starting at offset {elf.header.phoff}"
         yield ""
     yield "Program Headers:"
-    width, gap = elf.digits + 2, " " * (elf.digits // 16)
-    places = f"{'VirtAddr':<{width}} {'PhysAddr':<{width}}"
-    yield f"  Type           Offset   {places} FileSiz {gap}MemSiz  {gap}Flg Align"
+    yield from _segment_heading(elf.digits, wide)
     for phdr in elf.segments:
-        kind = names.SEGMENT_TYPES.get(phdr.type, f"<unknown>: {phdr.type:x}")
-        small = 8 if elf.digits == 16 else 7
-        places = f"{phdr.offset:#08x} {phdr.vaddr:#0{width}x} {phdr.paddr:#0{width}x} {phdr.filesz:#0{small}x} {phdr.memsz:#0{small}x}"
-        yield f"  {kind:<14} {places} {names.segment_flags(phdr.flags)} {phdr.align:#x}"
+        yield from _segment_lines(phdr, elf.digits, wide)
         if phdr.type == c.PT_INTERP:
             yield f"      [Requesting program interpreter: {elf.interpreter}]"
     yield ""
@@ -172,6 +192,28 @@ def segments(elf: ElfFile, alone: bool) -> Iterator[str]:
     for number, phdr in enumerate(elf.segments):
         inside = (section.name + " " for section in elf.sections[1:] if in_segment(section.header, phdr))
         yield f"   {number:02}     {''.join(inside)}"
+
+
+def _segment_heading(digits: int, wide: bool) -> Iterator[str]:
+    if not wide and digits == 16:
+        yield "  Type           Offset             VirtAddr           PhysAddr"
+        yield "                 FileSiz            MemSiz              Flags  Align"
+        return
+    width, gap = digits + 2, " " * (digits // 16)
+    places = f"{'VirtAddr':<{width}} {'PhysAddr':<{width}}"
+    yield f"  Type           Offset   {places} FileSiz {gap}MemSiz  {gap}Flg Align"
+
+
+def _segment_lines(phdr: Phdr, digits: int, wide: bool) -> Iterator[str]:
+    kind = names.SEGMENT_TYPES.get(phdr.type, f"<unknown>: {phdr.type:x}")
+    flags = names.segment_flags(phdr.flags)
+    if not wide and digits == 16:
+        yield f"  {kind:<14.14} {phdr.offset:#018x} {phdr.vaddr:#018x} {phdr.paddr:#018x}"
+        yield f"{' ' * 17}{phdr.filesz:#018x} {phdr.memsz:#018x}  {flags}    {phdr.align:#x}"
+        return
+    width, small = digits + 2, 8 if digits == 16 else 7
+    places = f"{phdr.offset:#08x} {phdr.vaddr:#0{width}x} {phdr.paddr:#0{width}x} {phdr.filesz:#0{small}x} {phdr.memsz:#0{small}x}"
+    yield f"  {kind:<14} {places} {flags} {phdr.align:#x}"
 
 
 def in_segment(shdr: Shdr, phdr: Phdr) -> bool:

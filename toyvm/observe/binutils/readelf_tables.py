@@ -1,4 +1,7 @@
-"""The tables of GNU readelf -W: symbols, relocations, attributes and dumps of sections."""
+"""The tables of GNU readelf: symbols, relocations, attributes and dumps of sections.
+
+A `Cut` is what happens to long names: -W leaves them as they are, -T cuts them silently.
+"""
 
 from __future__ import annotations
 
@@ -19,9 +22,24 @@ from toyvm.relocations import relocation_name
 from . import elf_names as names
 from .debug_dump.debug_sections import DebugSections
 
+Cut = Callable[[str, int], str]
+
+
+def whole(name: str, width: int) -> str:
+    """With -W a name is as long as it is."""
+    return name
+
+
+_NAME = 21  # columns for a symbol's name and version without -W
+
 
 def symbols(
-    elf: ElfFile, *, dynamic_only: bool = False, image: bool = False, spell: Callable[[str], str] = str
+    elf: ElfFile,
+    *,
+    cut: Cut = whole,
+    dynamic_only: bool = False,
+    image: bool = False,
+    spell: Callable[[str], str] = str,
 ) -> Iterator[str]:
     """`-s`: the symbol tables. `--dyn-syms` (`dynamic_only`): that of the dynamic linker, with -D called that of the `image`."""
     if image and elf.symbols(".dynsym") is None:
@@ -33,7 +51,7 @@ def symbols(
         yield ""
         title = "Symbol table for image" if image else f"Symbol table '{section.name}'"
         yield f"{title} contains {len(table)} {plural}:"
-        yield "   Num:    Value          Size Type    Bind   Vis      Ndx Name"
+        yield f"   Num:    Value  {'' if elf.is_class32 else ' ' * 8}Size Type    Bind   Vis      Ndx Name"
         versions = symbol_versions(elf) if section.header.type == c.SHT_DYNSYM else {}
         fields = ("st_value", "st_size", "st_info", "st_other", "st_shndx")
         rows = zip(table.names, *(table.array[field].tolist() for field in fields), strict=True)
@@ -48,9 +66,11 @@ def symbols(
             variant = " [VARIANT_CC]" if other & c.STO_RISCV_VARIANT_CC else ""
             size_text = f"{size:5}" if size <= 99999 else f"{size:#x}"
             where = names.section_index(shndx)
+            version = _version(versions.get(number), name)
+            shown = cut(spell(name), abs(_NAME - len(version)))
             yield (
                 f"{number:6}: {value:0{elf.digits}x} {size_text} {kind:<7} {binding:<6} {visibility:<7}{variant} {where:>4} "
-                f"{spell(name)}{_version(versions.get(number), name)}"
+                f"{shown}{version}"
             )
 
 
@@ -60,7 +80,7 @@ def _version(version: Version | None, name: str) -> str:
     return f"{version.text} ({version.number})" if version.is_needed else version.text
 
 
-def relocations(elf: ElfFile) -> Iterator[str]:
+def relocations(elf: ElfFile, cut: Cut = whole) -> Iterator[str]:
     """`-r`: the relocation sections."""
     found = elf.relocations()
     if not found:
@@ -71,13 +91,13 @@ def relocations(elf: ElfFile) -> Iterator[str]:
         yield ""
         yield f"Relocation section '{section.name}' at offset {section.header.offset:#x} contains {len(array)} {plural}:"
         home = elf.linked(section) if section.header.link else None
-        yield from _relocation_rows(elf, array, home)
+        yield from _relocation_rows(elf, array, home, cut)
 
 
 _DYNAMIC_TABLES = (("RELA", c.DT_RELA, c.DT_RELASZ), ("PLT", c.DT_JMPREL, c.DT_PLTRELSZ))
 
 
-def dynamic_relocations(elf: ElfFile) -> Iterator[str]:
+def dynamic_relocations(elf: ElfFile, cut: Cut = whole) -> Iterator[str]:
     """`-r -D`: the relocations that the dynamic section leads to."""
     home = next(elf.sections_of_type(c.SHT_DYNSYM), None)
     shown = False
@@ -93,41 +113,50 @@ def dynamic_relocations(elf: ElfFile) -> Iterator[str]:
         yield ""
         yield f"'{name}' relocation section at offset {address - segment.vaddr + segment.offset:#x} contains {size} bytes:"
         read = relocations32 if elf.is_class32 else relocation_array
-        yield from _relocation_rows(elf, read(data, f"{elf.name}: DT_{name}"), home)
+        yield from _relocation_rows(elf, read(data, f"{elf.name}: DT_{name}"), home, cut)
     if not shown:
         yield ""
         yield "There are no dynamic relocations in this file."
 
 
-def _relocation_rows(elf: ElfFile, array: Table, home: ElfSection | None) -> Iterator[str]:
+_HEADINGS = {  # (class 32, -W)
+    (True, True): " Offset     Info    Type                Sym. Value  Symbol's Name + Addend",
+    (True, False): " Offset     Info    Type            Sym.Value  Sym. Name + Addend",
+    (
+        False,
+        True,
+    ): "    Offset             Info             Type               Symbol's Value  Symbol's Name + Addend",
+    (False, False): "  Offset          Info           Type           Sym. Value    Sym. Name + Addend",
+}
+
+
+def _relocation_rows(elf: ElfFile, array: Table, home: ElfSection | None, cut: Cut) -> Iterator[str]:
     """A table of relocations whose symbols are in section `home`."""
-    yield (
-        " Offset     Info    Type                Sym. Value  Symbol's Name + Addend"
-        if elf.is_class32
-        else "    Offset             Info             Type               Symbol's Value  Symbol's Name + Addend"
-    )
+    wide = cut is whole
+    yield _HEADINGS[elf.is_class32, wide]
+    digits, shift = (8, 8) if elf.is_class32 else (16 if wide else 12, 32)
+    columns = 22 if wide else 17
     table = elf.symbols_of(home) if home else None
     versions = symbol_versions(elf) if home and home.header.type == c.SHT_DYNSYM else {}
     for offset, kind, symbol, addend in array.tolist():
         if table is not None and symbol >= len(table):
             raise ElfError(f"{elf.name}: a relocation names symbol {symbol} of {len(table)}")
         version = versions[symbol].text if symbol in versions else ""
-        target = _target(elf, table, symbol, version, addend)
-        if elf.is_class32:
-            yield f"{offset:08x}  {symbol << 8 | kind:08x} {relocation_name(kind):<17} {target}"
-        else:
-            yield f"{offset:016x}  {symbol << 32 | kind:016x} {relocation_name(kind):<22} {target}"
+        target = _target(elf, table, symbol, version, addend, cut)
+        name = relocation_name(kind)
+        yield f"{offset:0{digits}x}  {symbol << shift | kind:0{digits}x} {name if wide else name[:17]:<{columns}} {target}"
 
 
-def _target(elf: ElfFile, table: SymbolTable | None, symbol: int, version: str, addend: int) -> str:
+def _target(elf: ElfFile, table: SymbolTable | None, symbol: int, version: str, addend: int, cut: Cut) -> str:
     distance = f"- {-addend:x}" if addend < 0 else f"+ {addend:x}"
     if table is None or not symbol:
-        return f"{' ' * 19}{'-' if addend < 0 else ''}{abs(addend):x}"
+        return f"{' ' * (11 if elf.is_class32 else 19)}{'-' if addend < 0 else ''}{abs(addend):x}"
     row = table.array[symbol]
     name = table.names[symbol]
     if not name and int(row["st_info"]) & c.ST_TYPE_MASK == c.STT_SECTION:
         name = elf.section_name(int(row["st_shndx"]))
-    return f"{int(row['st_value']):0{elf.digits}x} {name or '<null>'}{version} {distance}"
+    value = f"{int(row['st_value']):0{elf.digits}x}{'  ' if elf.is_class32 else ''}"
+    return f"{value} {cut(name or '<null>', 22)}{version} {distance}"
 
 
 _TAG_NAMES = {tag: name for name, tag in TAGS.items()}
