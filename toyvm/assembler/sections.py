@@ -250,10 +250,19 @@ class Chunk:
                 f"section {self.section.name} would have {len(self.data) + count} bytes; the limit is {limit}"
             )
         if not nobits:
-            room = self.section.room
-            if room.used + count > MAX_CONTENTS_BYTES:
-                raise too_much(room.used + count)
-            room.used += count
+            self._use_room(count)
+
+    def count_room(self, count: int) -> None:
+        """The same for bytes that are appended already."""
+        if not isinstance(self.data, ZeroBytes):
+            self.check_room(0)
+            self._use_room(count)
+
+    def _use_room(self, count: int) -> None:
+        room = self.section.room
+        if room.used + count > MAX_CONTENTS_BYTES:
+            raise too_much(room.used + count)
+        room.used += count
 
     def stretch(self, part: Part) -> None:
         """End the frag with `part`, whose `offset` and `frag` must be those of this place."""

@@ -274,9 +274,9 @@ class AssemblyState:
         """The calling convention: that of -mabi, or that of the architecture."""
         return self.options.mabi or self.abi_arch.default_abi
 
-    def watch_instructions(self) -> None:
+    def watch_instructions(self, pending: bool = True) -> None:
         """Give the row of a pending `.loc` to the next instruction."""
-        self.on_instruction = self._pending_line
+        self.on_instruction = self._pending_line if pending else None
         self.refresh_memo()
 
     def mark_label(self, symbol: AsmSymbol) -> None:

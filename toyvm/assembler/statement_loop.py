@@ -33,6 +33,7 @@ from .statements import NAME_PATTERN, split_operands, symbol_name
 
 if TYPE_CHECKING:
     from .known.known_statements import KnownStatements
+    from .known.statement_runs import StatementRuns
 
 DIRECTIVES = {
     **DATA, **FLOATING, **SECTIONS, **SYMBOLS, **ARCHITECTURE, **DEBUG_INFORMATION, **LINES, **MESSAGES, **RELOCATION,
@@ -58,6 +59,7 @@ class Driver:
         self.state = AssemblyState(options)
         self.reader = Reader(self.state)
         self.known: KnownStatements | None = None  # from the first long text on
+        self.runs: StatementRuns | None = None
 
     def run(self, text: str, file: str) -> None:
         """Assemble `text`. Messages call it `file`. Errors are collected in the state.
@@ -83,10 +85,17 @@ class Driver:
         data, known = state.chunk.data, state.memo.get
         if count > MANY_LINES and self.known is None:
             from .known.known_statements import KnownStatements  # which a short text does not pay for
+            from .known.statement_runs import StatementRuns
 
             self.known = KnownStatements(state, reader.macros)
-        known_statements = self.known
+            self.runs = StatementRuns(state, self.known)
+        known_statements, runs = self.known, self.runs
         while at < count:
+            if runs is not None:
+                at = text.pos = self._run(runs, text, at)
+                if at == count:
+                    return
+                data, known = state.chunk.data, state.memo.get
             line = lines[at]
             code = known(line)
             at += 1
@@ -98,7 +107,7 @@ class Driver:
             try:
                 if _LABEL.match(line):
                     self._label(line[:-1])
-                elif known_statements is None:
+                elif known_statements is None or (line[1:2] == "." and state.memo is not state.data_memo):
                     self.statement(line)
                 elif not known_statements.assemble(line):
                     before = known_statements.mark()
@@ -111,6 +120,17 @@ class Driver:
             at = text.pos
             data, known = state.chunk.data, state.memo.get
         text.pos = at
+
+    def _run(self, runs: StatementRuns, text: SourceText, at: int) -> int:
+        """Assemble statements of known forms from `at` on. Returns the index of the first other one."""
+        chunk = self.state.chunk
+        start = len(chunk.data)
+        at = runs.run(text.lines, at, text.base)
+        try:
+            chunk.count_room(len(chunk.data) - start)
+        except Problem as problem:
+            self._report(problem)
+        return at
 
     def _read_listed(self, text: SourceText) -> None:
         """Read one statement of `text`, and record for the listing what it appends."""

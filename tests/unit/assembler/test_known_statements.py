@@ -10,6 +10,7 @@ from toyvm.assembler import statement_loop
 from toyvm.assembler.assemble import assemble_texts
 from toyvm.assembler.assembler_options import AssemblerOptions
 from toyvm.assembler.known.known_statements import KnownStatements
+from toyvm.assembler.known.statement_runs import StatementRuns
 from toyvm.assembler.layout import section_layout
 from toyvm.base.errors import ToyvmError
 from toyvm.isa.pseudo import PSEUDOS
@@ -52,6 +53,7 @@ def with_parser_only(text: str, options: AssemblerOptions) -> object:
     """The same without known statements and arrays."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(KnownStatements, "assemble", lambda self, line: False)
+        patch.setattr(StatementRuns, "run", lambda self, lines, at, base: at)
         patch.setattr(KnownStatements, "learn", lambda self, line, before: None)
         patch.setattr(section_layout, "MANY_PARTS", 1 << 60)
         return outcome(text, options)

@@ -136,6 +136,12 @@ class LineTableWriter(Record, Generic[S, L], frozen=False):
         """The rows of a section so far."""
         return self._rows.get(section, [])
 
+    def resume(self, section: S, rows: list[LineRow[L]], last: Loc, pending: bool) -> None:
+        """Continue after `last`, which is pending or has its row; `rows` is what `rows` returned, with more rows."""
+        if rows:
+            self._rows[section] = rows
+        self._loc, self.pending = last, pending
+
     def label(self, section: S, place: L) -> None:
         """Give a label a row of its own, with the last `.loc`, at the start of a basic block (`.loc_mark_labels`)."""
         if not self._files:

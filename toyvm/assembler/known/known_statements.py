@@ -27,6 +27,7 @@ from ..statements import split_operands
 from .instruction_shapes import HOLE, InstructionShapes, Number
 
 _NAME = r"[A-Za-z_.$][\w.$]*"
+_ONE_NAME = re.compile(_NAME, re.ASCII)
 # Head, symbol, the rest: `)` or `)(a0)` after a modifier
 _SYMBOLIC = re.compile(
     rf"([ \t]+[a-z][a-z0-9._]*[ \t]+(?:[a-z0-9]+,[ \t]*)*)(?:({_NAME})|(%[a-z_]+\()({_NAME})(\)(?:\([a-z0-9]+\))?))$"
@@ -64,6 +65,26 @@ class Learned(NamedTuple):
     fixes: tuple[LearnedFix, ...]
     frags: int
 
+    def append_to(self, chunk: Chunk, symbol: AsmSymbol, where: int) -> None:
+        """Append the statement numbered `where`, with `symbol` after the head."""
+        code, kind, fixes, frags = self
+        data = chunk.data
+        start = len(data)
+        data += code
+        if kind is not None:
+            frag = chunk.frag = chunk.frag + 1
+            chunk.parts.append(Part(start + len(code), frag, kind, symbol, 0, where, b"\0", 0, 0, len(code)))
+            return
+        label = None
+        for offset, type, own, addend, relax in fixes:
+            if own and label is None:
+                label = AsmSymbol(FAKE_LABEL)
+                label.chunk, label.frag, label.offset = chunk, chunk.frag, start
+            chunk.fixes.append(
+                Fix(start + offset, type, label if own else symbol, None, addend, relax, where)
+            )
+        chunk.frag += frags
+
 
 class Mark(NamedTuple):
     """The end of a chunk before a statement."""
@@ -82,17 +103,23 @@ class KnownStatements:
     def __init__(self, state: AssemblyState, macros: Container[str]):
         self._state = state
         self._macros = macros
-        self._heads: dict[str, Learned] = {}
+        self.heads: dict[str, Learned] = {}  # what the statements append that begin with a text
+        self._by_name = state.symbols.by_name
+        self._plain: set[str] = set()  # names that are nothing but names
         self._numbers: dict[str, tuple[Number, ...]] = {}
         self._shapes = InstructionShapes(state)
-        state.caches += [self._heads, self._numbers, self._shapes]
+        state.caches += [self.heads, self._numbers, self._shapes]
 
     def assemble(self, line: str) -> bool:
         """Assemble a statement of a known form. Returns whether it was one. Raises Problem."""
         state = self._state
         memo = state.memo
         if memo is state.data_memo:
-            return self._reference(line)
+            chunk = state.chunk
+            start = len(chunk.data)
+            known = self.reference(line, state.where)
+            chunk.count_room(len(chunk.data) - start)
+            return known
         if memo is not state.code_memo:
             if not state.row_pending:
                 return False
@@ -105,56 +132,81 @@ class KnownStatements:
         if match is not None:
             head, name, modifier, modified, rest = match.groups()
             if name is not None:
-                learned = self._heads.get(head)
+                learned = self.heads.get(head)
                 if learned is not None and name not in _REGISTERS:
                     return self._symbolic(learned, name)
             else:
-                learned = self._heads.get(head + modifier + rest)
+                learned = self.heads.get(head + modifier + rest)
                 if learned is not None and modified not in _REGISTERS:
                     return self._symbolic(learned, modified)
         return self._numeric(line)
 
     def _symbolic(self, learned: Learned, name: str) -> bool:
         state = self._state
-        symbol = self._symbol(name)
+        symbol = self._symbol(name, state.where)
         if symbol is None:
             return False
         if state.row_pending:
             state.give_row()
-        chunk = state.chunk
-        data, where = chunk.data, state.where
-        code, kind, fixes, frags = learned
-        start = len(data)
-        data += code
-        if kind is not None:
-            end = start + len(code)
-            frag = chunk.frag = chunk.frag + 1
-            chunk.parts.append(Part(end, frag, kind, symbol, 0, where, b"\0", 0, 0, len(code)))
-            return True
-        label = None
-        for offset, type, own, addend, relax in fixes:
-            if own and label is None:
-                label = AsmSymbol(FAKE_LABEL)
-                label.chunk, label.frag, label.offset = chunk, chunk.frag, start
-            chunk.fixes.append(
-                Fix(start + offset, type, label if own else symbol, None, addend, relax, where)
-            )
-        chunk.frag += frags
+        learned.append_to(state.chunk, symbol, state.where)
         return True
 
-    def _symbol(self, name: str) -> AsmSymbol | None:
+    def symbol(self, name: str, where: int) -> AsmSymbol | None:
+        """The symbol of a name in statement `where`, created if necessary.
+
+        None if `name` is no plain name, or may stand for something else. Names must not stand for expressions
+        (`AssemblyState.substitutes`).
+        """
+        symbol = self._by_name.get(name)
+        if name not in self._plain:
+            if _ONE_NAME.fullmatch(name) is None or name == "." or name in _REGISTERS:
+                return None
+            self._plain.add(name)
+        if symbol is None:
+            symbol = self._state.symbols.get(name, where)
+            symbol.is_forward = True
+            return symbol
+        return symbol if symbol.value is None else None
+
+    def label(self, chunk: Chunk, name: str, where: int) -> bool:
+        """Define the label `name` at the end of `chunk`. Returns False if this needs the parser."""
+        symbol = self._by_name.get(name)
+        if name not in self._plain:
+            if _ONE_NAME.fullmatch(name) is None or name == "." or name in _REGISTERS:
+                return False
+            self._plain.add(name)
+        if symbol is None:
+            symbol = self._state.symbols.get(name, where)
+        elif symbol.chunk is not None or symbol.value is not None or symbol.common is not None:
+            return False
+        symbol.where = where
+        symbol.chunk, symbol.frag, symbol.offset = chunk, chunk.frag, len(chunk.data)
+        return True
+
+    def _symbol(self, name: str, where: int) -> AsmSymbol | None:
         """The symbol of a name, created if necessary; None if the name stands for something else."""
         state = self._state
         symbol = state.symbols.by_name.get(name)
         if state.substitutes or name == ".":
             return None
         if symbol is None:
-            symbol = state.symbols.get(name, state.where)
+            symbol = state.symbols.get(name, where)
             symbol.is_forward = True
         return symbol if symbol.value is None else None
 
     def _numeric(self, line: str) -> bool:
         state = self._state
+        code = self.code_of(line)
+        if code is None:
+            return False
+        if state.row_pending:
+            state.give_row()
+        state.chunk.data += code
+        state.code_memo[line] = code
+        return True
+
+    def code_of(self, line: str) -> bytes | None:
+        """The bytes of an instruction of registers and at most one number; None if it needs the parser."""
         match = _NUMERIC.match(line)
         if match is None:
             value = 0
@@ -171,13 +223,8 @@ class KnownStatements:
             if low <= value <= high and not value % step and (value or not nonzero):
                 if insert is not None:
                     word |= insert(value)
-                code = word.to_bytes(length, "little")
-                if state.row_pending:
-                    state.give_row()
-                state.chunk.data += code
-                state.code_memo[line] = code
-                return True
-        return False
+                return word.to_bytes(length, "little")
+        return None
 
     def _words(self, line: str) -> tuple[Number, ...]:
         match = _PLAIN.match(line)
@@ -188,8 +235,8 @@ class KnownStatements:
         except Problem:
             return ()  # it is reported when the statement is assembled
 
-    def _reference(self, line: str) -> bool:
-        """Data with one or two symbols."""
+    def reference(self, line: str, where: int) -> bool:
+        """Data with one or two symbols, in statement `where`. Returns whether `line` is that."""
         match = _REFERENCE.match(line)
         if match is None:
             return False
@@ -200,19 +247,18 @@ class KnownStatements:
         state = self._state
         if state.substitutes or name == "." or other == ".":
             return False
-        symbol, minus, addend = self._symbol(name), None, 0
+        symbol, minus, addend = self._symbol(name, where), None, 0
         if symbol is None:
             return False
         if other is not None:
-            minus = self._symbol(other)
+            minus = self._symbol(other, where)
             if minus is None:
                 return False
         elif number is not None:
             addend = int(number) if sign == "+" else -int(number)
         chunk = state.chunk
         data = chunk.data
-        chunk.check_room(size)
-        chunk.fixes.append(Fix(len(data), -size, symbol, minus, addend, False, state.where))
+        chunk.fixes.append(Fix(len(data), -size, symbol, minus, addend, False, where))
         data += bytes(size)
         return True
 
@@ -243,7 +289,7 @@ class KnownStatements:
                 head, name, modifier, modified, rest = match.groups()
                 learned = self._learned(code, before, name or modified)
                 if learned is not None:
-                    self._heads[head if name else head + modifier + rest] = learned
+                    self.heads[head if name else head + modifier + rest] = learned
 
     def _learned(self, code: bytes, before: Mark, name: str) -> Learned | None:
         """What a statement with the symbol `name` has appended; None if it is not as plain as that."""
