@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -59,3 +60,47 @@ def test_statements_and_their_values(tmp_path: Path, monkeypatch: pytest.MonkeyP
     subprocess.run([GNU_LD, *options, "-o", "gnu", "-Map", "gnu.map"], check=True, capture_output=True)
     assert ld([*options, "-o", "our", "-Map", "our.map"]) == 0
     assert _statements("our.map") == _statements("gnu.map")
+
+
+OVERLAYS = """
+MEMORY { TEXT (rx) : ORIGIN = 0x10000, LENGTH = 32K  DATA (aw!x) : ORIGIN = 0x20000, LENGTH = 32K
+  STORE (w) : ORIGIN = 0x30000, LENGTH = 0x50 }
+SECTIONS {
+  OVERLAY : { .one { *(.one) } .two { *(.two) } } > TEXT AT > STORE
+  OVERLAY : { .d1 { *(.d1) } .d2 { *(.d2) } } > DATA AT > STORE
+  .empty : { *(.empty) }
+  /DISCARD/ : { *(.gone) *(.riscv.attributes) }
+}
+"""
+PARTS = """
+    .section .one,"ax"
+    .globl _start
+_start: .zero 0x20
+    .section .two,"ax"
+    .zero 0x10
+    .section .d1,"aw"
+    .zero 0x10
+    .section .d2,"aw"
+    .zero 0x18
+    .section .gone,"a"
+    .zero 4
+    .section .empty,"a"
+"""
+
+
+def test_overlays_that_do_not_fit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The map is written though there is no output: all sections, what is left out, and the regions."""
+    require_oracle(GNU_AS, GNU_LD)
+    monkeypatch.chdir(tmp_path)
+    Path("a.s").write_text(PARTS)
+    Path("a.t").write_text(OVERLAYS)
+    subprocess.run([GNU_AS, "a.s", "-o", "a.o"], check=True)
+    maps = []
+    for command in ([GNU_LD], [sys.executable, "-m", "toyvm", "ld", "--gnu-messages"]):
+        words = [*command, "-T", "a.t", "a.o", "-o", "out", "-Map", "map"]
+        run = subprocess.run(words, capture_output=True, text=True, check=False)
+        text = Path("map").read_text().split("OUTPUT(")[0].replace("[!provide]", "*undef*")
+        loads = [line.split() for line in text.splitlines() if line and "_load_" not in line]
+        errors = [line.partition(": ")[2].removeprefix("out ") for line in run.stderr.splitlines()]
+        maps.append((run.returncode, Path("out").exists(), loads, errors))
+    assert maps[1] == maps[0]

@@ -21,6 +21,7 @@ from .terminal.color import painted
 if TYPE_CHECKING:
     from ..linker.image_layout import MemoryUse
     from ..linker.link_options import LinkOptions
+    from ..linker.link_result import LinkResult
 
 HELP = """usage: toyvm ld [options] FILE...
 
@@ -122,6 +123,9 @@ def main(argv: list[str]) -> int:
             result = link(state.inputs, options)
     except LinkError as error:
         program = _program(state)
+        unfinished = getattr(error, "result", None)  # of an UnfinishedLink
+        if unfinished is not None:
+            _write_map(state, unfinished, state.output)
         raise LinkError([f"{program}: {_readable(state, message)}" for message in error.messages]) from None
     _print_warnings(state, options, result.warnings)
     for name in options.trace_symbols:
@@ -134,6 +138,12 @@ def main(argv: list[str]) -> int:
     _write_dependencies(state, output, result.inputs)
     if state.print_memory_usage:
         print(memory_usage(result.layout.memory))
+    _write_map(state, result, output)
+    return 0
+
+
+def _write_map(state: CommandLine, result: LinkResult, output: str) -> None:
+    """-Map, -M and --cref."""
     if state.map_file or state.print_map or state.cref:
         from ..linker.map_file import map_text
 
@@ -143,7 +153,6 @@ def main(argv: list[str]) -> int:
             Path(path).write_text(text, encoding="utf-8", errors="surrogateescape")
         if state.print_map or not state.map_file:
             sys.stdout.write(text)
-    return 0
 
 
 def _print_warnings(state: CommandLine, options: LinkOptions, warnings: Sequence[str]) -> None:

@@ -116,6 +116,7 @@ class MemoryUse(Record):
     origin: int
     length: int
     used: int
+    attributes: str = ""  # as GNU ld writes them
 
 
 class MapLine(Record):

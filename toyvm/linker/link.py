@@ -24,7 +24,7 @@ from .inputs.property_notes import merge_properties
 from .inputs.symbol_resolution import resolve
 from .link_errors import Diagnostics
 from .link_options import Input, LinkOptions
-from .link_result import GlobalAddresses, LinkResult
+from .link_result import GlobalAddresses, LinkResult, UnfinishedLink
 from .merge_sections import merge
 from .output_file import finish, phdrs, section_contents
 from .permission_warnings import warn_of_exec_stack, warn_of_segments
@@ -177,6 +177,9 @@ def link(inputs: Sequence[Input], options: LinkOptions) -> LinkResult:
 
     # Memory layout. Addresses are fixed from here on.
     layout, known = placed(program, errors)
+    if errors.errors and options.wants_map:
+        result = _result(b"", program, layout, known, made, relaxations, options, errors, history)
+        raise UnfinishedLink(errors.errors, replace(result, opened=tuple(each.name for each in opened)))
     errors.checkpoint()
 
     # Bytes.
@@ -297,5 +300,6 @@ def _result(
         relaxations=relaxations,
         output=options.output,
         history=history,
+        script_position=options.script_position,
         output_format=options.output_format,
     )

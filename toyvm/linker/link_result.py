@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 
 from toyvm.base.record import Record
 
+from ..base.errors import LinkError
 from .history import LinkHistory
 from .image_layout import ImageLayout
 from .inputs.columns import UNDEFINED, ProgramColumns
@@ -38,6 +39,14 @@ class GlobalAddresses(Mapping[str, int]):
         return len(self._found)
 
 
+class UnfinishedLink(LinkError):
+    """A program that does not fit where a script puts it. `result` has no image, but what a map shows."""
+
+    def __init__(self, messages: Sequence[str], result: LinkResult) -> None:
+        super().__init__(messages)
+        self.result = result
+
+
 class LinkResult(Record, eq=False):
     """A finished link. Sizes in bytes.
 
@@ -61,6 +70,7 @@ class LinkResult(Record, eq=False):
     opened: tuple[str, ...] = ()  # the files of the command line
     output: str = "a.out"  # the name that options or a script's OUTPUT give the file
     history: LinkHistory | None = None  # if `LinkOptions.keep_history` asks for it
+    script_position: int = 0  # of LinkOptions
     output_format: str = ""  # of LinkOptions: a format that the caller converts the image to
 
     def __repr__(self) -> str:

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..base.bits import M64
-from ..elf.constants import SHF_ALLOC
 from .image_layout import OutputSection
 from .inputs.columns import LINKER
 from .inputs.global_symbols import DefinitionKind
@@ -57,13 +56,12 @@ def _commons(result: LinkResult) -> Iterator[str]:
 
 def _discarded(result: LinkResult) -> Iterator[str]:
     sections = result.program.sections
-    gone = np.flatnonzero(
-        (result.layout.output < 0) & (sections.size > 0) & ((sections.flags & SHF_ALLOC) != 0)
-    )
-    if not len(gone):
+    rows = np.flatnonzero((result.layout.output < 0) & (sections.file >= 0)).tolist()
+    gone = [sid for sid in rows if sections.name[sid]]
+    if not gone:
         return
     yield from ("Discarded input sections", "")
-    for sid in gone.tolist():
+    for sid in gone:
         yield from _section_line(" " + sections.name[sid], 0, int(sections.size[sid]), _owner(result, sid))
     yield ""
 
@@ -87,20 +85,22 @@ def _memory(result: LinkResult) -> Iterator[str]:
         "Name             Origin             Length             Attributes",
     )
     for region in result.layout.memory:
-        yield f"{region.name:<16} 0x{region.origin:016x} 0x{region.length:016x}"
+        yield f"{region.name:<16} 0x{region.origin:016x} 0x{region.length:016x} {region.attributes}".rstrip()
     yield from (
         "*default*        0x0000000000000000 0xffffffffffffffff",
         "",
         "Linker script and memory map",
         "",
     )
-    for name in result.opened or result.inputs:
-        yield f"LOAD {name}"
+    loads = [f"LOAD {name}" for name in result.opened or result.inputs]
     by_section = _symbols_by_section(result)
     if result.layout.script_lines:
+        yield from loads[: result.script_position]
         yield from _by_script(result, by_section)
+        yield from loads[result.script_position :]
         yield f"OUTPUT({result.output} elf64-littleriscv)"
         return
+    yield from loads
     for output in result.layout.outputs:
         yield from _header(output)
         for sid in output.members:
@@ -121,7 +121,7 @@ def _header(output: OutputSection) -> Iterator[str]:
 def _member(result: LinkResult, sid: int, symbols: dict[int, list[int]]) -> Iterator[str]:
     sections = result.program.sections
     size = int(sections.size[sid])
-    if not size and sid not in symbols:
+    if not size and sid not in symbols and not result.layout.script_lines:
         return
     address = int(result.layout.addr[sid])
     yield from _section_line(" " + sections.name[sid], address, size, _owner(result, sid))

@@ -6,7 +6,7 @@ import re
 
 _PLACE = re.compile(r"(?P<line>.*:\d+):\d+: (?:error: )?(?P<text>.*)")
 _PLACELESS = re.compile(
-    r"region `|section `.*' will not fit|address \w+ of section"
+    r"region `|section `.*' will not fit|address \w+ of section|section \S+ [LV]MA \["
 )  # what GNU ld says without a place
 _WITH_ERROR = re.compile(r"alias|memory region")  # what it calls an error in words
 

@@ -88,7 +88,9 @@ class _Layout:
             symbols=self._symbols(),
             script_lines=map_lines(sizing, self.index) if sizing.options.wants_map else (),
             memory=tuple(
-                MemoryUse(made.name, made.origin, made.length, (made.current - made.origin) & M64)
+                MemoryUse(
+                    made.name, made.origin, made.length, (made.current - made.origin) & M64, made.attributes
+                )
                 for _, made in sizing.regions.declared
             ),
         )
@@ -128,7 +130,8 @@ class _Layout:
             largest = max(self.shown, key=lambda p: p.size, default=None)
             message = f"the output would have {end:#x} bytes, {padding:#x} of them padding"
             errors.error(largest.fault(message) if largest is not None else message)
-        errors.checkpoint()
+        if not sizing.options.wants_map or len(errors.errors) > sizing.misfits:
+            errors.checkpoint()
 
     def _patches(self, written: Written) -> list[FilePatch]:
         """The bytes that the script writes: gaps with a pattern, and data."""

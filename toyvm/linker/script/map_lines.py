@@ -8,7 +8,7 @@ from ...base.bits import M64
 from ..image_layout import MapLine
 from .expression_text import expression_text, pattern_text, statement_text
 from .placing import Placed
-from .plan import Lone, Out
+from .plan import DISCARD, Lone, Out
 from .reading.tree import Assertion, Assignment, Data, Fill, InputPattern, Text
 from .sizing import Sizing
 
@@ -25,6 +25,13 @@ def map_lines(sizing: Sizing, index: Mapping[int, int]) -> tuple[MapLine, ...]:
             if item.exists and item.matches and id(placed) in index:
                 found.append(MapLine(output=index[id(placed)]))
                 found += _body(sizing, placed)
+            elif item.name == DISCARD:
+                patterns = (each for each in item.statement.body if isinstance(each, InputPattern))
+                found += [
+                    MapLine(),
+                    MapLine(DISCARD),
+                    *(MapLine(f" {pattern_text(each)}") for each in patterns),
+                ]
         else:
             found.append(MapLine(_statement(sizing, item)))
     return tuple(found)

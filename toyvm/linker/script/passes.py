@@ -153,13 +153,13 @@ def _final_sizes(sizing: Sizing) -> None:
     sizing.check_regions = True
     sizing.reset()
     _size(sizing)
+    _check_overlaps(sizing)
     for region in sizing.regions.all():
         if region.is_full:
             over = region.overflow
             place = region.place
             message = f"region `{region.name}' overflowed by {over} byte{'s' * (over != 1)}"
-            sizing.errors.error(place.message(message) if place is not None else message)
-    _check_overlaps(sizing)
+            sizing.misfit(place.message(message) if place is not None else message)
 
 
 def _check_overlaps(sizing: Sizing) -> None:
@@ -185,7 +185,7 @@ def _check_overlaps(sizing: Sizing) -> None:
 
 
 def _overlap(sizing: Sizing, kind: str, placed: Placed, start: int, other: Placed, other_start: int) -> None:
-    sizing.errors.error(
+    sizing.misfit(
         placed.fault(
             f"section {placed.out.name} {kind} [{start:016x},{start + placed.size - 1:016x}] overlaps "
             f"section {other.out.name} {kind} [{other_start:016x},{other_start + other.size - 1:016x}]"

@@ -14,6 +14,7 @@ from .reading.tree import OutputSection, Place, Region, Script
 from .values import Value
 
 DEFAULT_REGION = "*default*"
+_SHOWN = {"a": ALLOC, "x": CODE, "r": READONLY, "w": DATA, "l": LOAD}  # in the order of a map
 _LETTERS = {"a": ALLOC, "r": READONLY, "w": DATA, "x": CODE, "l": LOAD}
 
 
@@ -75,6 +76,15 @@ class MemoryRegion(Record, frozen=False, eq=False):
     last: Placed | None = None
     is_full: bool = False
     place: Place | None = None
+
+    @property
+    def attributes(self) -> str:
+        """Its attributes in a map (ld/ldlang.c: lang_map_flags)."""
+        wanted, unwanted = (
+            "".join(letter for letter, bit in _SHOWN.items() if bit & flags)
+            for flags in (self.flags, self.not_flags)
+        )
+        return f"{wanted}!{unwanted}" if unwanted else wanted
 
     @property
     def overflow(self) -> int:

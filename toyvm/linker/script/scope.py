@@ -70,6 +70,7 @@ class ScriptScope:
         self.iteration = 0
         self.check_regions = False
         self._failed: set[int] = set()
+        self.misfits = 0  # errors that leave a layout
         self._prepare()
 
     def _prepare(self) -> None:

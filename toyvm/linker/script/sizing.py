@@ -105,7 +105,12 @@ class Sizing(ScriptScope):
     def _error_once(self, placed: Placed, message: str) -> None:
         if id(placed) not in self._failed:
             self._failed.add(id(placed))
-            self.errors.error(placed.fault(message))
+            self.misfit(placed.fault(message))
+
+    def misfit(self, message: str) -> None:
+        """Report what does not fit: an error that leaves a layout, which a map can show."""
+        self.misfits += 1
+        self.errors.error(message)
 
     def _load_address(self, placed: Placed, dot: int, align: int, moved: int) -> None:
         """Set the LMA: what the script says, or the same distance from the VMA as the section before."""
@@ -157,9 +162,7 @@ class Sizing(ScriptScope):
             )
         elif not region.is_full:
             region.is_full = True
-            self.errors.error(
-                placed.fault(f"section `{placed.out.name}' will not fit in region `{region.name}'")
-            )
+            self.misfit(placed.fault(f"section `{placed.out.name}' will not fit in region `{region.name}'"))
 
     def _size_body(self, placed: Placed, dot: int) -> None:
         fill = placed.fill

@@ -54,12 +54,18 @@ def _expanded(elf: ElfFile, section: ElfSection) -> tuple[int, int]:
 
 
 def _load_address(elf: ElfFile, section: ElfSection) -> int:
-    addr = section.header.addr
+    """The LMA, by the first segment that has the section; those of an overlay differ only in their places in the file."""
+    shdr = section.header
     if is_alloc(section):
         for phdr in elf.segments:
-            if phdr.type == c.PT_LOAD and phdr.vaddr <= addr < phdr.vaddr + phdr.memsz:
-                return addr - phdr.vaddr + phdr.paddr
-    return addr
+            inside = phdr.type == c.PT_LOAD and phdr.vaddr <= shdr.addr < phdr.vaddr + phdr.memsz
+            if inside and has_contents(section):
+                inside = phdr.offset <= shdr.offset and shdr.offset + shdr.size <= phdr.offset + phdr.filesz
+            elif inside:
+                inside = shdr.addr + shdr.size <= phdr.vaddr + phdr.memsz
+            if inside:
+                return shdr.addr - phdr.vaddr + phdr.paddr
+    return shdr.addr
 
 
 def _flags(section: ElfSection, relocated: bool) -> Iterator[str]:

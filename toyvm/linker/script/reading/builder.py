@@ -261,10 +261,8 @@ class Builder(CommandBuilder):
         at = fields.pop("at", None)
         place = self._at(word)
         made: list[Any] = []
-        if address is None:
-            address = Name(place, 1, ".")
         names = [unquoted(name) for name, _, _ in sections]
-        first = Call(place, 1, "ADDR", (), names[0]) if names else address
+        first = Call(place, 1, "ADDR", (), names[0] if names else "")
         for index, (name, body, own) in enumerate(sections):
             more = {key: own.get(key) or tail.get(key) for key in ("headers", "fill")}
             if index == len(sections) - 1:
