@@ -15,6 +15,7 @@ from toyvm.machine.physical_memory import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE
 from toyvm.machine.sv39 import USER_TOP
 
 from .limits import RLIM_INFINITY
+from .mm.anonymous_areas import map_anonymous, unmap_anonymous
 from .proc.futexes import ANY_BIT
 
 if TYPE_CHECKING:
@@ -27,8 +28,10 @@ if TYPE_CHECKING:
     Arguments = list[int]  # a0 to a7
     Quick = Callable[[KernelState, Process, Arguments], int | None]
 
-_READ, _WRITE, _FUTEX = 63, 64, 98
-NAMES = {_READ: "read", _WRITE: "write", _FUTEX: "futex"}
+_READ, _WRITE, _FUTEX, _MUNMAP, _MMAP = 63, 64, 98, 215, 222
+NAMES = {_READ: "read", _WRITE: "write", _FUTEX: "futex", _MUNMAP: "munmap", _MMAP: "mmap"}
+_READ_WRITE, _PRIVATE_ANONYMOUS = 3, 0x22  # of mmap(2)
+_MOST = 1 << 30  # bytes of a mapping
 # Operations of futex(2): FUTEX_WAIT, WAKE and WAIT_BITSET, private; for the last one with any clock
 _WAIT, _WAKE, _WAIT_BITSET, _WAIT_BITSET_REALTIME = 128, 129, 137, 393
 _TRY_AGAIN = -11 & M64  # EAGAIN
@@ -106,7 +109,24 @@ def _waited_for(process: Process, a: Arguments) -> int | None:
     return None if delta is None else process.mm.memory.u32[va + delta >> 2]
 
 
-QUICK: dict[int, Quick] = {_READ: _read, _WRITE: _write, _FUTEX: _futex}
+def _mmap(kernel: KernelState, process: Process, a: Arguments) -> int | None:
+    addr, length, prot, flags, _, offset = a[:6]
+    if (
+        addr
+        or offset & PAGE_MASK
+        or prot != _READ_WRITE
+        or flags != _PRIVATE_ANONYMOUS
+        or not 0 < length <= _MOST
+    ):
+        return None
+    return map_anonymous(process.mm, length)
+
+
+def _munmap(kernel: KernelState, process: Process, a: Arguments) -> int | None:
+    return 0 if 0 < a[1] <= _MOST and unmap_anonymous(process.mm, a[0], a[1]) else None
+
+
+QUICK: dict[int, Quick] = {_READ: _read, _WRITE: _write, _FUTEX: _futex, _MMAP: _mmap, _MUNMAP: _munmap}
 
 
 # Calls that wait

@@ -279,6 +279,69 @@ _start: addi    sp, sp, -16
         sys     93
 """
 
+# Anonymous memory of one to nine pages, touched, unmapped in parts and as a whole, also after a fork and over holes.
+MAPS = """
+.bss
+.balign 8
+kept:   .zero   64
+.text
+_start: li      s2, 60
+        la      s4, kept
+1:      li      t0, 9
+        rem     s5, s2, t0
+        addi    s5, s5, 1
+        slli    s5, s5, 12              # length
+        li      a0, 0
+        mv      a1, s5
+        li      a2, 3
+        li      a3, 0x22
+        li      a4, -1
+        li      a5, 0
+        sys     222                     # mmap
+        mv      s6, a0
+        xor     s3, s3, a0
+        sd      s2, 16(a0)              # a write of the first page, a read of the last
+        add     t1, a0, s5
+        ld      t2, -8(t1)
+        add     s3, s3, t2
+        andi    t0, s2, 7
+        slli    t0, t0, 3
+        add     s7, s4, t0
+        ld      s8, (s7)                # the mapping eight ago
+        sd      s6, (s7)
+        beqz    s8, 2f
+        ld      t0, 16(s8)
+        add     s3, s3, t0
+        li      t1, 4096
+        add     a0, s8, t1
+        li      a1, 4096
+        sys     215                     # munmap the second page, which may be another mapping's
+        mv      a0, s8
+        li      a1, 100
+        sys     215                     # and the first
+        xor     s3, s3, a0
+        addi    a0, s8, 4
+        li      a1, 4096
+        sys     215                     # EINVAL
+        add     s3, s3, a0
+2:      li      t0, 30
+        bne     s2, t0, 3f
+        li      a0, 17
+        li      a1, 0
+        sys     220                     # clone: fork
+        add     s3, s3, a0
+3:      mv      t0, s4                  # memory that is still mapped, before and after the fork
+        sd      s3, 24(s6)
+        addi    s2, s2, -1
+        bnez    s2, 1b
+        li      a0, 0
+        li      a1, -1
+        sys     215                     # EINVAL
+        srli    a0, s3, 12
+        andi    a0, a0, 0x7f
+        sys     93
+"""
+
 _ALWAYS = replace(EAGER, arrivals=1 << 30)  # no region
 
 
@@ -301,7 +364,7 @@ def test_the_place_changes_nothing(program: str, quantum: int, events: bool) -> 
 
 
 @pytest.mark.skipif(bool(unavailable()), reason="needs LLVM")
-@pytest.mark.parametrize("program", [CALLS, THREADS, FULL], ids=["calls", "threads", "full"])
+@pytest.mark.parametrize("program", [CALLS, THREADS, FULL, MAPS], ids=["calls", "threads", "full", "maps"])
 @pytest.mark.parametrize("quantum", [1, 3, 50, 333, 10_000])
 @pytest.mark.parametrize("events", [False, True])
 def test_quick_calls_change_nothing(

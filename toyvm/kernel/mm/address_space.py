@@ -144,7 +144,9 @@ class AddressSpace(UserMemory):
             self._file_mapped(area.file, area.length)
         if area.accounted:
             self.system.commit.add(area.length >> PAGE_SHIFT)
-        self.changed(what, start, end, self.vmas.add(area))
+        area = self.vmas.add(area)
+        self.system.windows.foresee(self.map, area, start)
+        self.changed(what, start, end, area)
 
     def _file_mapped(self, file: FileNode, length: int) -> None:
         mapped = self.map.file_bytes
@@ -195,6 +197,14 @@ class AddressSpace(UserMemory):
         if addr & PAGE_MASK or length <= 0 or addr + length > USER_TOP:
             raise error(errno.EINVAL)
         end = addr + align_up(length, PAGE_SIZE)
+        area = self.vmas.find(addr)
+        if area is not None and end <= area.end and area.file is None:  # nearly every call
+            self.require_room(1)
+            self.release_pages(addr, end)
+            self.vmas.cut(area, addr, end)
+            self.system.commit.add(-(end - addr >> PAGE_SHIFT) if area.accounted else 0)
+            self.changed("munmap", addr, end, None)
+            return
         if len(self.vmas.overlapping(addr, end)) == 1:  # a hole in an area splits it
             self.require_room(1)
         self.unmap_range(addr, end)

@@ -212,13 +212,21 @@ class FrameAllocator:
 
     def span(self, spans: dict[int, int], vpn: int, pages: int) -> tuple[int, int, int]:
         """The span of page `vpn`: its first frame or 0, its first page, the page after its last."""
-        bits = (min(max(pages, FEWEST_IN_SPAN), self.count // SPANS) - 1).bit_length()
+        bits = self._span_bits(pages)
         key = vpn >> bits << 6 | bits
         span = spans.get(key)
         if span is None:
             span = spans[key] = self._span(1 << bits)
         first = vpn >> bits << bits
         return span, first, first + (1 << bits)
+
+    def has_span(self, spans: dict[int, int], vpn: int, pages: int) -> bool:
+        """Whether `span` would reserve none for page `vpn`, because there is one."""
+        bits = self._span_bits(pages)
+        return vpn >> bits << 6 | bits in spans
+
+    def _span_bits(self, pages: int) -> int:
+        return (min(max(pages, FEWEST_IN_SPAN), self.count // SPANS) - 1).bit_length()
 
     def alloc_block(self, reserve: int, context: FaultContext) -> int | None:
         """The first of 512 contiguous, aligned, zeroed frames with one reference each.

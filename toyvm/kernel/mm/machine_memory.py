@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from .cache.read_ahead import ReadAhead
     from .memory_groups import Groups
     from .merged_frames import MergedFrames
+    from .page_arrays import Entries
     from .reclaim.swap_area import SwapArea
     from .vma import Vma
 
@@ -157,10 +158,17 @@ class MachineMemory:
 
         The D bit of a shared page marks the page cache's page dirty.
         """
-        touched = []
-        if space.table.has_at_most(EXACT_TABLES, start, end):  # the stack of a thread is long, but has few
-            touched = [va >> PAGE_SHIFT for va, _, _ in space.table.entries(start, end)]
-        taken = space.table.clear(start, end)
+        taken: list[int] | Entries
+        found = space.table.take_few(start, end)
+        if found is not None:
+            touched, taken = found
+        else:
+            touched = []
+            if space.table.has_at_most(
+                EXACT_TABLES, start, end
+            ):  # the stack of a thread is long, but has few
+                touched = [va >> PAGE_SHIFT for va, _, _ in space.table.entries(start, end)]
+            taken = space.table.clear(start, end)
         if not len(taken):
             return
         frames = self.frames

@@ -266,6 +266,27 @@ class PageTable:
                 self.u64[base + first : base + last] = _ZERO_TABLE[: last - first]
         return taken
 
+    def take_few(self, start: int, end: int) -> tuple[list[int], list[int]] | None:
+        """Clear the entries of a part of one leaf table. Returns the page numbers and the entries, as `clear` does.
+
+        None without an effect for another range, or with megapages.
+        """
+        key = start >> LEAF_SHIFT
+        if self.megapages or (end - 1) >> LEAF_SHIFT != key or end - start >= LEAF_SPAN:
+            return None
+        base = self.leaves.get(key)
+        if base is None:
+            return [], []
+        first = base + (start - (key << LEAF_SHIFT) >> PAGE_SHIFT)
+        last = first + (end - start + PAGE_SIZE - 1 >> PAGE_SHIFT)
+        entries = self.u64[first:last].tolist()
+        taken = list(filter(None, entries))
+        if not taken:
+            return taken, taken
+        self.u64[first:last] = _ZERO_TABLE[: last - first]
+        vpn = start >> PAGE_SHIFT
+        return list(compress(range(vpn, vpn + len(entries)), entries)), taken
+
     def resident(self) -> int:
         """How many pages have a frame other than the shared zero page (Linux's RSS)."""
         tables = list(self._tables(0, USER_TOP))

@@ -237,6 +237,28 @@ class VmaSet:
         self._count(area, -area.length)
         self._take_out(area)
 
+    def cut(self, area: Vma, start: int, end: int) -> None:
+        """Remove a part of `area`, which has no file."""
+        self.version += 1
+        self._count(area, start - end)
+        if end > self._packed_from:
+            self._packed_from = end
+        if start == area.start:
+            number = bisect_left(self._starts, start)
+            del self._areas[start]
+            if end == area.end:
+                del self._starts[number]
+                return
+            self._starts[number] = area.start = end
+            self._areas[end] = area
+            return
+        if end < area.end:
+            upper = duplicate(area)
+            upper.start = end
+            insort(self._starts, end)
+            self._areas[end] = upper
+        area.end = start
+
     def _take_out(self, area: Vma) -> None:
         del self._areas[area.start]
         del self._starts[bisect_left(self._starts, area.start)]

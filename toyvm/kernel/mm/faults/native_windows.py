@@ -105,6 +105,22 @@ class Windows:
         self._words[at + words.FLAGS] = flags_for(area, writable=True)
         self._words[at + words.SPAN] = span and span + first - low
 
+    def foresee(self, space: MemoryMap, area: Vma, va: int) -> None:
+        """Open the window of a new mapping at `va`, now part of `area`, before its first fault.
+
+        Only where earlier mappings have left a span of frames: so no frame depends on it.
+        """
+        self.follow(space)
+        if area.file is None and self._frames.has_span(
+            space.spans, va >> PAGE_SHIFT, (area.end - area.start) >> PAGE_SHIFT
+        ):
+            self.open(space, area, va)
+
+    def follow(self, space: MemoryMap) -> None:
+        """The areas of the running `space` may have changed: close windows that describe others."""
+        if space.vmas is not self._vmas or space.vmas.version != self._version:
+            self._shut(space)
+
     def open_file(
         self, space: MemoryMap, area: Vma, va: int, frame: int, kind: FaultKind, pages: dict[int, int]
     ) -> None:
