@@ -306,7 +306,7 @@ def _modern(text: str) -> str:
     name, _, operands = text.partition(" ")
     if name in ("add", "addw", "sll", "srl", "sra", "and") and re.search(r",-?(0x[0-9a-f]+|\d+)$", operands):
         name = {"addw": "addiw"}.get(name, f"{name}i")
-    if name in ("slli", "srli", "srai", "c.slli", "c.srli", "c.srai", "c.lui"):
+    if name in ("slli", "srli", "srai", "c.slli", "c.srli", "c.srai"):
         operands = re.sub(r"0x[0-9a-f]+$", lambda match: str(int(match[0], 16)), operands)
     if name == "c.addi" and operands.startswith("zero,"):
         return f"c.nop {operands[5:]}".removesuffix(" 0")

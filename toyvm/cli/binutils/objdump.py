@@ -167,7 +167,7 @@ def parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="OPTION,...",
-        help="no-aliases: show compressed instructions by their own names, c.jr ra instead of ret",
+        help="no-aliases: show instructions by their own names, c.jr ra instead of ret; numeric: show numbers of registers",
     )
     add_debug_dump(p, "W", "--dwarf")
     p.add_argument("files", nargs="*", default=["a.out"], metavar="FILE")
@@ -304,6 +304,7 @@ def _disassembly(elf: ElfFile, chosen: list[ElfSection], options: argparse.Names
         source=options.source,
         spell=spelling(options.demangle),
         aliases="no-aliases" not in words,
+        numeric="numeric" in words,
         style=ListingStyle(
             low=options.start_address,
             high=options.stop_address,

@@ -10,6 +10,8 @@ from toyvm.elf import constants as c
 from toyvm.elf.elf_file import ElfFile, ElfSection
 from toyvm.relocations import R
 
+_GLOBAL_POINTER = "__global_pointer$"
+
 
 class Names:
     """The symbols of a file by address, or in a relocatable object by section and offset. `spell` writes their names."""
@@ -89,16 +91,27 @@ class Names:
         return marks[index][0] if index < len(marks) else M64
 
 
+def global_pointer(elf: ElfFile) -> int | None:
+    """The value of `__global_pointer$`, if the file has symbols and names it."""
+    table = elf.symbols(".symtab")
+    if table is None or elf.header.type == c.ET_REL or _GLOBAL_POINTER not in table.names:
+        return None
+    return int(table.array["st_value"][table.names.index(_GLOBAL_POINTER)])
+
+
 def _plt_entries(elf: ElfFile) -> Iterator[tuple[int, int, str]]:
-    """(section number, address, "printf@plt") of each PLT entry, from the JUMP_SLOT relocations."""
+    """(section number, address, "printf@plt") of each PLT entry, from the relocations of their words.
+
+    The entry of a function that a resolver of this file chooses is called by the resolver: `*ABS*+0x1234@plt`.
+    """
     plt, rela = elf.section(".plt"), elf.section(".rela.plt")
     if plt is None or rela is None or rela.header.type != c.SHT_RELA or not rela.header.link:
         return
     table = elf.symbols_of(elf.linked(rela))
-    slots = [row for row in elf.relocations_of(rela).tolist() if row[1] == R.JUMP_SLOT]
     start = plt.header.addr + c.PLT_HEADER_SIZE
-    for index, (_, _, symbol, _) in enumerate(slots):
-        yield plt.number, start + c.PLT_ENTRY_SIZE * index, f"{table.names[symbol]}@plt"
+    for index, (_, kind, symbol, addend) in enumerate(elf.relocations_of(rela).tolist()):
+        name = table.names[symbol] if kind == R.JUMP_SLOT else f"*ABS*+{addend & M64:#x}"
+        yield plt.number, start + c.PLT_ENTRY_SIZE * index, f"{name}@plt"
 
 
 def _is_name(name: str, info: int, shndx: int) -> bool:

@@ -22,12 +22,12 @@ from toyvm.base.record import Record
 from toyvm.elf import constants as c
 from toyvm.elf.elf_file import ElfFile, ElfSection
 from toyvm.isa.decode import decode
-from toyvm.isa.registers import X_NAMES
+from toyvm.isa.registers import F_NAMES, X_NAMES
 from toyvm.isa.text import instruction_text
 from toyvm.relocation_fields import gather
 from toyvm.relocations import B_TYPE, CB_TYPE, CJ_TYPE, J_TYPE, relocation_name
 
-from .address_names import Names
+from .address_names import Names, global_pointer
 from .instruction_sets import RV64GC, InstructionSet, instruction_sets
 from .short_aliases import uncompressed
 
@@ -65,15 +65,29 @@ def _engine(xlen: int = 64) -> Any:
 _HEX = re.compile(r"-?\b0x[0-9a-f]+")
 
 
-def disassemble(code: bytes, address: int, instruction_set: InstructionSet = RV64GC) -> Iterator[Instruction]:
-    """The instructions in `code`, which is at `address`. Other bytes become directives."""
+def disassemble(
+    code: bytes,
+    address: int,
+    instruction_set: InstructionSet = RV64GC,
+    aliases: bool = True,
+    gp: int | None = None,
+) -> Iterator[Instruction]:
+    """The instructions in `code`, which is at `address`. Other bytes become directives.
+
+    Without `aliases` each has its own name, `addi a0,a1,0` for `mv a0,a1`. `gp` is the global pointer, if known.
+    """
     at = 0
     xlen = instruction_set.xlen
     pairs: dict[int, int] = {}
+    known = {0: 0, 4: 0} | ({3: gp} if gp is not None else {})
     while at < len(code):
         for place, size, mnemonic, operands in _engine(xlen).disasm_lite(code[at : at + 4096], address + at):
             raw = code[place - address : place - address + size]
-            yield _instruction(place, raw, *instruction_set.spelled(raw, mnemonic, operands), pairs, xlen)
+            own = None if aliases or size != 4 else by_table(raw, xlen)
+            if own is not None:
+                mnemonic, _, operands = own.partition(" ")
+            spelled = instruction_set.spelled(raw, mnemonic, operands)
+            yield _instruction(place, raw, *spelled, pairs, known, xlen)
             at += size
         if at < len(code):
             size = min(4 if code[at] & 3 == 3 else 2, len(code) - at)
@@ -83,9 +97,8 @@ def disassemble(code: bytes, address: int, instruction_set: InstructionSet = RV6
                 yield _unknown(address + at, raw)
             else:
                 mnemonic, _, operands = text.partition(" ")
-                yield _instruction(
-                    address + at, raw, *instruction_set.spelled(raw, mnemonic, operands), pairs, xlen
-                )
+                spelled = instruction_set.spelled(raw, mnemonic, operands)
+                yield _instruction(address + at, raw, *spelled, pairs, known, xlen)
             at += size
 
 
@@ -117,7 +130,13 @@ def data_word(address: int, raw: bytes) -> Instruction:
 
 
 def _instruction(
-    address: int, raw: bytes, mnemonic: str, operands: str, pairs: dict[int, int], xlen: int
+    address: int,
+    raw: bytes,
+    mnemonic: str,
+    operands: str,
+    pairs: dict[int, int],
+    known: dict[int, int],
+    xlen: int,
 ) -> Instruction:
     word = int.from_bytes(raw, "little")
     operands = operands.replace(", ", ",")
@@ -134,9 +153,12 @@ def _instruction(
         mnemonic, _, operands = alias.partition(" ")
     elif len(raw) == 4 and word & 0x5F == 0x17:  # lui and auipc have hexadecimal immediates
         operands = f"{operands.partition(',')[0]},{word >> 12:#x}"
+    elif mnemonic == "c.lui":
+        register, _, number = operands.partition(",")
+        operands = f"{register},{int(number, 0) & 0xFFFFF:#x}"
     else:
         operands = _HEX.sub(lambda match: str(int(match[0], 16)), operands)
-    computed = _pair_target(address, word, len(raw), pairs)
+    computed = _pair_target(address, word, len(raw), pairs, known)
     return Instruction(address, raw, mnemonic, operands, None if computed is None else computed & mask, False)
 
 
@@ -192,8 +214,10 @@ _LOADS_AND_ADDI = {0x03, 0x07, 0x13, 0x1B, 0x67}
 _STORES = {0x23, 0x27}
 
 
-def _pair_target(address: int, word: int, size: int, pairs: dict[int, int]) -> int | None:
-    """The address that lui or auipc and the next use of its register compute.
+def _pair_target(
+    address: int, word: int, size: int, pairs: dict[int, int], known: dict[int, int]
+) -> int | None:
+    """The address that lui or auipc and the next use of its register compute, or an access from a `known` register.
 
     `pairs` maps a register to the value of the first instruction.
     """
@@ -203,13 +227,29 @@ def _pair_target(address: int, word: int, size: int, pairs: dict[int, int]) -> i
     if opcode in (0x17, 0x37):
         pairs[rd] = sext(word & 0xFFFFF000, 32) + (address if opcode == 0x17 else 0)
         return None
-    if rs1 not in pairs or (opcode in (0x13, 0x1B) and word >> 12 & 7):
+    is_sum = opcode in (0x13, 0x1B)
+    if (rs1 not in pairs and rs1 not in known) or (is_sum and (word >> 12 & 7 or not rs1)):
         return None
     if opcode in _LOADS_AND_ADDI:
-        return (pairs.pop(rs1) + sext(word >> 20, 12)) & M64
+        return (_base(rs1, pairs, known) + sext(word >> 20, 12)) & M64
     if opcode in _STORES:
-        return (pairs.pop(rs1) + sext(word >> 25 << 5 | word >> 7 & 31, 12)) & M64
+        return (_base(rs1, pairs, known) + sext(word >> 25 << 5 | word >> 7 & 31, 12)) & M64
     return None
+
+
+def _base(register: int, pairs: dict[int, int], known: dict[int, int]) -> int:
+    return pairs.pop(register) if register in pairs else known[register]
+
+
+_NUMBERED = {name: f"x{number}" for number, name in enumerate(X_NAMES)} | {
+    name: f"f{number}" for number, name in enumerate(F_NAMES)
+}
+_NAMED = re.compile(rf"(?<![\w.<])(?:{'|'.join(sorted(_NUMBERED, key=len, reverse=True))})(?![\w.>])")
+
+
+def with_numbers(operands: str) -> str:
+    """Operands with the numbers of registers in the place of their names: `x10` for `a0`."""
+    return _NAMED.sub(lambda match: _NUMBERED[match[0]], operands)
 
 
 class ListingStyle(Record):
@@ -232,7 +272,8 @@ class ListingStyle(Record):
 class Listing:
     """The output of `objdump -d` for one file. `lines` is for -l and -S, `source` for -S, `spell` for -C.
 
-    `aliases`: compressed instructions have the names of what they expand to.
+    `aliases`: instructions have their short names, and compressed ones those of what they expand to. `numeric`:
+    registers have numbers.
     """
 
     def __init__(
@@ -244,12 +285,14 @@ class Listing:
         spell: Callable[[str], str] = str,
         aliases: bool = False,
         style: ListingStyle | None = None,
+        numeric: bool = False,
     ):
         self.elf = elf
-        self.aliases = aliases
+        self.aliases, self.numeric = aliases, numeric
         self.style = style or ListingStyle()
         self.names = Names(elf, spell)
         self._sets = instruction_sets(elf)
+        self.gp = global_pointer(elf)
         self.lines = lines
         self.source = source
         self._place: tuple[str, int] | None = None
@@ -298,8 +341,10 @@ class Listing:
             mark = min(high, self.names.next_mark(section, at))
             is_data = self.names.is_data(section, at)
             code = data[at - base : mark - base]
-            named = self.names.instruction_set(section, at)
-            pieces = _words(code, at) if is_data else disassemble(code, at, self._sets(named))
+            chosen = self._sets(self.names.instruction_set(section, at))
+            pieces = (
+                _words(code, at) if is_data else disassemble(code, at, chosen, self.aliases, self.gp)
+            )
             skip = at
             for piece in pieces:
                 if piece.address < skip:
@@ -344,6 +389,8 @@ class Listing:
         mnemonic, operands = piece.mnemonic, piece.operands
         if self.aliases:
             mnemonic, operands = uncompressed(mnemonic, operands)
+        if self.numeric:
+            operands = with_numbers(operands)
         if piece.target is not None:
             near = self.names.describe(piece.target, section)
             where = f" <{near}>" if near else ""

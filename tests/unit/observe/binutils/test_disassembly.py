@@ -11,7 +11,7 @@ from toyvm.assembler import AssemblerOptions, assemble_text
 from toyvm.elf.elf_file import ElfFile
 from toyvm.elf.object_writer import write_object
 from toyvm.isa.table import INSNS
-from toyvm.observe.binutils.disassembly import Listing, disassemble, source_text
+from toyvm.observe.binutils.disassembly import Listing, disassemble, source_text, with_numbers
 from toyvm.observe.binutils.short_aliases import uncompressed
 from toyvm.observe.symbolize import disassemble_one
 
@@ -153,3 +153,21 @@ def test_the_named_instruction_set_decides_what_an_encoding_means(
     assert section is not None
     lines = [line for line in Listing(elf).section(section) if line.count("\t") > 1]
     assert [line.split("\t", 2)[2] for line in lines] == listed
+
+
+@pytest.mark.parametrize(
+    ("word", "short", "own", "numbers"),
+    [
+        (0x00058513, "mv a0,a1", "addi a0,a1,0", "x10,x11,0"),
+        (0x00008067, "ret", "jalr zero,0(ra)", "x0,0(x1)"),
+        (0xFF018293, "addi t0,gp,-16", "addi t0,gp,-16", "x5,x3,-16"),
+        (0x02B50553, "fadd.d fa0,fa0,fa1,rne", "fadd.d fa0,fa0,fa1,rne", "f10,f10,f11,rne"),
+    ],
+)
+def test_an_instruction_without_aliases(word: int, short: str, own: str, numbers: str) -> None:
+    raw = word.to_bytes(4, "little")
+    assert [line.text for line in disassemble(raw, 0)] == [short]
+    (line,) = disassemble(raw, 0, aliases=False, gp=0x1800)
+    assert line.text == own
+    assert with_numbers(line.operands) == numbers
+    assert line.target == {0xFF018293: 0x17F0}.get(word)
