@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..base.bits import u64
-from ..elf.constants import SHF_ALLOC, STT_SECTION, TLS_DTV_OFFSET
+from ..elf.constants import SHF_ALLOC, STT_GNU_IFUNC, STT_SECTION, TLS_DTV_OFFSET
 from ..relocation_fields import RelocationError, RelocationOverflow, apply_many, uleb128_length
 from ..relocations import RELOCATIONS, U_I_TYPE, U_TYPE, ULEB128, Formula, Need, R, Reloc, Tool, by_type
 from .image_layout import ImageLayout
@@ -20,7 +20,7 @@ from .link_errors import OVERFLOWS_SHOWN, REFERENCES_SHOWN, Diagnostics
 from .scan_relocations import Needs
 from .source_places import SourcePlaces
 from .synthetic.addresses import Addresses
-from .type_arrays import CALL, DYNAMIC, FORMULA, FORMULAS, GOT_ENTRY, MARKER
+from .type_arrays import CALL, DYNAMIC, FORMULA, FORMULAS, GOT_ENTRY, MARKER, PC_RELATIVE
 
 _UPPER = by_type(lambda row: row.field in (U_TYPE, U_I_TYPE))
 _PAIR = by_type(lambda row: row.field is U_I_TYPE)  # auipc and jalr
@@ -123,7 +123,7 @@ class _Relocator:
         kind, sym = relocs.type, relocs.sym
         value = known.symbol[sym] + relocs.addend  # S + A
         self._forget_discarded(value)
-        calls = CALL[kind]
+        calls = CALL[kind] | PC_RELATIVE[kind] & (self.program.symbols.type[sym] == STT_GNU_IFUNC)
         value[calls] = known.call[sym[calls]] + relocs.addend[calls]
         formula = FORMULA[kind]
         for number in np.flatnonzero(np.bincount(formula, minlength=len(FORMULAS))).tolist():
@@ -176,7 +176,8 @@ class _Relocator:
         for need, types in GOT_ENTRY.items():
             mine = types[kind]
             offset[mine] = entries[need][sym[mine]]
-        return self.known.got + offset
+        slot = np.where(GOT_ENTRY[Need.GOT][kind], tables.slot_entry[sym], -1)
+        return np.where(slot >= 0, self.known.got_plt + slot, self.known.got + offset)
 
     def _pair_low_parts(self, value: Column, is_low: Column, is_high: Column) -> None:
         """%pcrel_lo names the label of its %pcrel_hi, and takes the value computed there."""

@@ -42,7 +42,7 @@ _ORDER: dict[OutputRegion, list[str]] = {
         ".rela.plt",
         ".relr.dyn",
     ],
-    OutputRegion.CODE: [*[".init", ".plt", ".iplt", ".text"], "", ".fini"],
+    OutputRegion.CODE: [*[".init", ".plt", ".text"], "", ".fini"],
     OutputRegion.RODATA: [*[".rodata", ".rodata1"], "", *[".eh_frame_hdr", ".eh_frame", ".gcc_except_table"]],
     OutputRegion.RELRO: [
         ".tdata",
@@ -92,7 +92,7 @@ _JOINS = (
     (".tbss", ".tbss"),
     (".bss", ".bss"),
 )
-_EXACT = {"COMMON": ".bss", ".scommon": ".sbss", ".tcommon": ".tbss", ".dynbss": ".bss", ".stub": ".text"}
+_EXACT = {"COMMON": ".bss", ".scommon": ".sbss", ".tcommon": ".tbss", ".dynbss": ".bss", ".stub": ".text", ".iplt": ".plt"}
 
 # Within .text, in GNU's order: code that runs seldom, at exit, at start, often; then the rest.
 _TEXT_RANKS = (

@@ -44,17 +44,20 @@ class Needs(Record, eq=False):
     tls_gd: Column
     tls_desc: Column
     plt: Column
-    ifunc: Column
+    ifunc: Column  # functions that a resolver of this file chooses
+    iplt: Column  # those of them that code reaches through a PLT entry of their own
+    through_slot: Column  # those of `iplt` whose GOT entry is the word of their PLT entry
     copy: Column
     canonical: Column  # functions whose address is their PLT entry (subset of plt)
     preemptible: Column  # boolean by symbol number, after copies and canonical PLT entries are settled
     symbolic: RelocColumns  # words for the address of a symbol that the loader looks up
     relative: RelocColumns  # words that hold an address in the image, which moves with the load base
+    resolved: RelocColumns  # words that hold the address that a resolver of this file chooses
 
     def moved(self, program: ProgramColumns, gone: Deletions) -> Needs:
         """The needs of `program` without the bytes `gone`."""
-        symbolic, relative = (move_relocs(program, gone, rows) for rows in (self.symbolic, self.relative))
-        return replace(self, symbolic=symbolic, relative=relative)
+        names = ("symbolic", "relative", "resolved")
+        return replace(self, **{name: move_relocs(program, gone, getattr(self, name)) for name in names})
 
 
 def preemptible(program: ProgramColumns, options: LinkOptions, local: Column) -> Column:
@@ -113,28 +116,56 @@ def scan(program: ProgramColumns, options: LinkOptions, local: Column, errors: D
         foreign = free[sym]
     else:
         copy = canonical = np.zeros(0, dtype=np.int64)
-    ifuncs = (symbols.type == STT_GNU_IFUNC) & (symbols.sid >= 0) & ~free
-    plt = _unique(np.concatenate((canonical, sym[CALL[kind] & foreign])))
+    chosen_here = (symbols.type == STT_GNU_IFUNC) & (symbols.sid >= 0)
+    ifunc, iplt, through_slot, resolved = _ifuncs(relocs, chosen_here & ~free, writable, entries, options)
+    through_plt = CALL[kind] | (DIRECT & PC_RELATIVE)[kind] & chosen_here[sym]
+    plt = _unique(np.concatenate((canonical, sym[through_plt & foreign])))
     absolute = (symbols.sid[sym] == ABSOLUTE) | (symbols.sid[sym] == UNDEFINED)
     word = DYNAMIC[kind]
     needs = Needs(
-        got=entries[Need.GOT],
+        got=entries[Need.GOT][~np.isin(entries[Need.GOT], through_slot)],
         tls_ie=entries[Need.TLS_IE],
         tls_gd=entries[Need.TLS_GD],
         tls_desc=entries[Need.TLS_DESC],
         plt=plt,
-        ifunc=_unique(sym[ifuncs[sym]]),
+        ifunc=ifunc,
+        iplt=iplt,
+        through_slot=through_slot,
         copy=copy,
         canonical=canonical,
         preemptible=free,
         symbolic=relocs.where(word & foreign),
-        relative=relocs.where(word & ~foreign & ~absolute)
-        if options.pic
-        else relocs.where(np.zeros(0, dtype=np.int64)),
+        relative=relocs.where(word & ~foreign & ~absolute & ~resolved & options.pic),
+        resolved=relocs.where(resolved),
     )
     if not options.static:
         _check(program, options, relocs, foreign, errors)
     return needs
+
+
+def _ifuncs(
+    relocs: RelocColumns, mine: Column, writable: Column, entries: dict[Need, Column], options: LinkOptions
+) -> tuple[Column, Column, Column, Column]:
+    """(`Needs.ifunc`, `Needs.iplt`, `Needs.through_slot`, the rows of `Needs.resolved`), as GNU ld decides them.
+
+    `mine`: the functions that a resolver of this file chooses. Code that calls one, or computes its address, goes through
+    a PLT entry. The GOT and words in data hold the resolver's choice; in a program at a fixed address they hold the PLT
+    entry, if code computes the address, too: the function has one address then.
+    """
+    kind, sym = relocs.type, relocs.sym
+    chosen = mine[sym]
+    word = chosen & DYNAMIC[kind] & writable & (relocs.addend == 0)
+    address = chosen & DIRECT[kind] & ~word
+    iplt = _unique(sym[address | chosen & CALL[kind]])
+    has_entry = np.zeros(len(mine), dtype=bool)
+    has_entry[iplt] = True
+    compared = np.zeros(len(mine), dtype=bool)
+    if not options.pic:
+        compared[sym[address | word]] = True
+    got = entries[Need.GOT]
+    got = got[mine[got]]
+    resolved = word & (~has_entry[sym] | options.pic)
+    return _unique(np.concatenate((sym[chosen], got))), iplt, got[(has_entry & ~compared)[got]], resolved
 
 
 def _check_thread_local(program: ProgramColumns, relocs: RelocColumns, errors: Diagnostics) -> None:
@@ -180,7 +211,8 @@ def _check(
         what = "a shared object" if options.shared else "a PIE object"
         bad = FIXED_ADDRESS[relocs.type] & (foreign | here)
         if options.shared:
-            bad |= (DIRECT & PC_RELATIVE)[relocs.type] & foreign
+            chosen_here = (program.symbols.type[relocs.sym] == STT_GNU_IFUNC) & (sid >= 0)
+            bad |= (DIRECT & PC_RELATIVE)[relocs.type] & foreign & ~chosen_here
             bad |= TP_RELATIVE[relocs.type] & (program.symbols.type[relocs.sym] == STT_TLS)
         bad &= ~LOW_PART[relocs.type]  # the high part is reported
         for row in np.flatnonzero(bad).tolist():

@@ -40,13 +40,15 @@ class LoaderParts:
         if kind.formula is Formula.GOT_PC_RELATIVE:
             entry = arithmetic._entry(row, kind)
             yield tables.got, entry
+            if Need.GOT in kind.needs and tables.slot_entry[sym] >= 0:
+                yield tables.got_plt, int(tables.slot_entry[sym])
             if Need.GOT not in kind.needs and Need.TLS_IE not in kind.needs:
                 yield tables.got, entry + WORD
         if Need.PLT in kind.needs and tables.plt_entry[sym] >= 0:
             number = (int(tables.plt_entry[sym]) - PLT_HEADER) // PLT_ENTRY
             yield tables.got_plt, GOT_PLT_HEADER + number * WORD
         if sym in tables.ifunc_slot:
-            yield tables.got, tables.ifunc_slot[sym]
+            yield tables.ifunc_slot[sym]
         if Need.COPY in kind.needs and symbols.sid[sym] >= 0:
             yield int(symbols.sid[sym]), int(symbols.value[sym])
 
@@ -69,8 +71,7 @@ class LoaderParts:
             if kind in (R.TLS_TPREL64, R.TLSDESC) and target >= 0:
                 total -= arithmetic.known.tls_start
             if kind == R.IRELATIVE:
-                home, value = arithmetic.known.tables.ifunc_target[target]
-                total = arithmetic.section_addr[home] + value
+                total = arithmetic.known.resolvers[target][1]
             output = int(arithmetic.layout.output[sid])
             part = LoaderPart(
                 relocation_name(kind), arithmetic.section_addr[sid] + offset,

@@ -132,9 +132,12 @@ class Arithmetic:
         return Operand("P", self.place(row), f"the place, in {name}")
 
     def _entry(self, row: int, kind: Reloc) -> int:
+        tables, sym = self.known.tables, self.sym[row]
+        if Need.GOT in kind.needs and tables.slot_entry[sym] >= 0:
+            return self.known.got_plt + int(tables.slot_entry[sym]) - self.known.got
         for need, column in _ENTRY_OF.items():
             if need in kind.needs:
-                return int(getattr(self.known.tables, column)[self.sym[row]])
+                return int(getattr(tables, column)[sym])
         raise ValueError(f"{kind.name} needs no GOT entry")
 
     def _low(self, row: int) -> Sum:

@@ -29,8 +29,7 @@ _SECTIONS: dict[str, list[tuple[str, str]]] = {
     ],
     "code": [
         (".init", "KEEP (*(.init))"),
-        (".plt", "*(.plt)"),
-        (".iplt", "*(.iplt)"),
+        (".plt", "*(.plt) *(.iplt)"),
         (
             ".text",
             "*(.text.unlikely .text.*_unlikely .text.unlikely.*) *(.text.exit .text.exit.*) "

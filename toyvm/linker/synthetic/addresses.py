@@ -19,7 +19,9 @@ class Addresses(Record, eq=False):
     symbol: Column  # S
     call: Column  # S for calls: the PLT entry where there is one
     got: int
+    got_plt: int
     tables: GotPltTables
+    resolvers: dict[int, tuple[int, int]]  # of IFUNC symbols chosen here: section number and address of the resolver
     tls_start: int
     gp: int  # 0 if the program does not name it
 
@@ -46,4 +48,8 @@ def addresses(
     tls = layout.tls()
     pointer = program.resolution.table.get(GLOBAL_POINTER)
     gp = int(values[pointer.id]) if pointer else 0
-    return Addresses(values, call, int(layout.addr[tables.got]), tables, tls[0] if tls else 0, gp)
+    resolvers = {
+        number: (sid, int(layout.addr[sid]) + value) for number, (sid, value) in tables.ifunc_target.items()
+    }
+    got, got_plt = int(layout.addr[tables.got]), int(layout.addr[tables.got_plt])
+    return Addresses(values, call, got, got_plt, tables, resolvers, tls[0] if tls else 0, gp)

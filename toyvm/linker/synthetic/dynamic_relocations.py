@@ -97,10 +97,19 @@ def plan(
     count = np.arange(len(needs.plt))
     jumps.add(tables.got_plt, GOT_PLT_HEADER + count * WORD, R.JUMP_SLOT, needs.plt, _NONE)
     # The loader runs resolvers when everything else is in place; a static program's start-up code runs them itself.
+    for number, (home, slot) in tables.ifunc_slot.items():
+        jumps.add(home, slot, R.IRELATIVE, _NONE, number)
     resolvers = jumps if options.static and not options.pic else rows
-    for number, slot in tables.ifunc_slot.items():
-        resolvers.add(tables.got, slot, R.IRELATIVE, _NONE, number)
+    resolvers.add(needs.resolved.sid, needs.resolved.offset, R.IRELATIVE, _NONE, needs.resolved.sym)
+    unreached = _resolved_entries(needs)
+    resolvers.add(tables.got, tables.got_entry[unreached], R.IRELATIVE, _NONE, unreached)
     return _sorted(rows.finish()), jumps.finish()
+
+
+def _resolved_entries(needs: Needs) -> Column:
+    """The functions whose GOT entry holds what their resolver chooses, and no address of a PLT entry."""
+    chosen = needs.got[np.isin(needs.got, needs.ifunc)]
+    return chosen[~np.isin(chosen, needs.iplt)]
 
 
 def _plan_got(
@@ -110,7 +119,8 @@ def _plan_got(
     rows.add(tables.got, tables.got_entry[foreign], R.ABS64, foreign, _NONE)
     if options.pic:
         sid = program.symbols.sid[needs.got]
-        mine = needs.got[~needs.preemptible[needs.got] & ((sid >= 0) | (sid == LINKER))]
+        here = ~needs.preemptible[needs.got] & ((sid >= 0) | (sid == LINKER))
+        mine = needs.got[here & ~np.isin(needs.got, _resolved_entries(needs))]
         rows.add(tables.got, tables.got_entry[mine], R.RELATIVE, _NONE, mine)
 
 
@@ -143,9 +153,7 @@ def _sorted(rows: DynamicRelocs) -> DynamicRelocs:
     return rows.where(np.lexsort((rows.offset, rows.sid, rows.symbol, rank)))
 
 
-def encode(
-    rows: DynamicRelocs, layout: ImageLayout, known: Addresses, tables: GotPltTables, dynsym: Column
-) -> bytes:
+def encode(rows: DynamicRelocs, layout: ImageLayout, known: Addresses, dynsym: Column) -> bytes:
     """Elf64_Rela of each row; `dynsym`: symbol number -> number in .dynsym."""
     table = np.zeros(len(rows), dtype=RELA)
     table["r_offset"] = layout.addr[rows.sid] + rows.offset
@@ -156,8 +164,7 @@ def encode(
     in_block = np.isin(rows.type, (R.TLS_TPREL64, R.TLSDESC)) & (rows.target >= 0)
     addend -= np.where(in_block, known.tls_start, 0)
     for row in np.flatnonzero(rows.type == R.IRELATIVE).tolist():
-        sid, value = tables.ifunc_target[int(rows.target[row])]
-        addend[row] = int(layout.addr[sid]) + value
+        addend[row] = known.resolvers[int(rows.target[row])][1]
     table["r_addend"] = addend
     if len(rows) and rows.type[0] == R.RELATIVE:
         count = int((rows.type == R.RELATIVE).sum())

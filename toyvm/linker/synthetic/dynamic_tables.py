@@ -276,7 +276,9 @@ def new_sections(sizes: dict[str, int], contents: dict[str, bytes]) -> list[NewS
     ]
 
 
-def dynsym_bytes(program: ProgramColumns, layout: ImageLayout, known: Addresses, plan: DynamicPlan) -> bytes:
+def dynsym_bytes(
+    program: ProgramColumns, layout: ImageLayout, known: Addresses, plan: DynamicPlan, options: LinkOptions
+) -> bytes:
     """.dynsym with addresses."""
     table = np.zeros(plan.count, dtype=SYM)
     numbers = section_numbers(layout)
@@ -296,8 +298,12 @@ def dynsym_bytes(program: ProgramColumns, layout: ImageLayout, known: Addresses,
             shndx = c.SHN_ABS if sid == ABSOLUTE else c.SHN_UNDEF
         if kind == c.STT_TLS and shndx:
             value -= known.tls_start
-        if kind == c.STT_GNU_IFUNC and sid >= 0:
-            kind = c.STT_FUNC  # callers get the address of the .iplt entry, an ordinary function
+        if kind == c.STT_GNU_IFUNC and n in known.tables.ifunc_slot:
+            if options.pic:
+                sid, value = known.resolvers[n]
+                shndx = section_of(layout, numbers, sid, value)
+            else:
+                kind = c.STT_FUNC  # everybody gets the address of the PLT entry, an ordinary function
         weak = symbol.weak and (shndx or not symbol.strong_reference)
         binding = c.STB_WEAK if weak else c.STB_GLOBAL
         binding = c.STB_GNU_UNIQUE if symbol.info >> c.ST_BIND_SHIFT == c.STB_GNU_UNIQUE else binding

@@ -56,12 +56,13 @@ class GotPltTables(Record, eq=False):
     plt: int
     iplt: int
     got_entry: Column
+    slot_entry: Column  # the GOT entry that is a word of .got.plt: its offset there
     ie_entry: Column
     gd_entry: Column
     desc_entry: Column
     plt_entry: Column  # in .plt
     ifunc_target: dict[int, tuple[int, int]]  # symbol -> (sid, value) of its resolver function
-    ifunc_slot: dict[int, int]  # symbol -> offset in .got of the word that its .iplt entry loads
+    ifunc_slot: dict[int, tuple[int, int]]  # symbol -> (sid, offset) of the word that its PLT entry loads
 
     def moved(self, gone: Deletions) -> GotPltTables:
         """The tables of a program without the bytes `gone`: resolver functions are at other places."""
@@ -74,7 +75,11 @@ class GotPltTables(Record, eq=False):
 def make_tables(
     program: ProgramColumns, needs: Needs, options: LinkOptions
 ) -> tuple[ProgramColumns, GotPltTables]:
-    """Add .got, .got.plt, .plt, .iplt and the copies, and move the symbols that are now defined there."""
+    """Add .got, .got.plt, .plt, .iplt and the copies, and move the symbols that are now defined there.
+
+    Functions that a resolver of this file chooses have the last entries of the PLT. A program without a loader has no
+    PLT, but such entries (.iplt), and their words are in .got.
+    """
     count = len(program.symbols)
     none = np.full(count, -1, dtype=np.int64)
     entry = {name: none.copy() for name in ("got", "ie", "gd", "desc", "plt")}
@@ -87,27 +92,37 @@ def make_tables(
     ):
         entry[name][numbers] = at + np.arange(len(numbers)) * WORD * words
         at += len(numbers) * WORD * words
-    slots = {int(symbol): at + i * WORD for i, symbol in enumerate(needs.ifunc)}
-    at += len(slots) * WORD
+    has_loader = options.pic or not options.static
+    imported, chosen = len(needs.plt), len(needs.iplt)
+    in_plt = imported + chosen if has_loader else 0
+    slots, at = np.arange(chosen) * WORD + at, at + (0 if has_loader else chosen * WORD)
     table = program.resolution.table.get("_GLOBAL_OFFSET_TABLE_")
     got_size = at if at > WORD or (table is not None and table.object_reference) else 0
     entry["plt"][needs.plt] = PLT_HEADER + np.arange(len(needs.plt)) * PLT_ENTRY
-    plt_size = PLT_HEADER + len(needs.plt) * PLT_ENTRY if len(needs.plt) else 0
-    got_plt_size = GOT_PLT_HEADER + len(needs.plt) * WORD if len(needs.plt) else 0
+    plt_size = PLT_HEADER + in_plt * PLT_ENTRY if in_plt else 0
+    got_plt_size = GOT_PLT_HEADER + in_plt * WORD if in_plt else 0
     # With -z now nothing is written to .got.plt after start-up: it can be protected with .got.
     got_plt_name = ".got" if options.now and options.relro else ".got.plt"
     made = [
         NewSection(".got", SHT_PROGBITS, _RW, WORD, got_size, WORD),
         NewSection(got_plt_name, SHT_PROGBITS, _RW, WORD, got_plt_size, WORD),
         NewSection(".plt", SHT_PROGBITS, _RX, 16, plt_size, 16),
-        NewSection(".iplt", SHT_PROGBITS, _RX, 16, len(slots) * PLT_ENTRY, 16),
+        NewSection(".iplt", SHT_PROGBITS, _RX, 16, 0 if has_loader else chosen * PLT_ENTRY, 16),
     ]
     program, (got, got_plt, plt, iplt) = program.extend(made)
     symbols = program.symbols
-    targets = {n: (int(symbols.sid[n]), int(symbols.value[n])) for n in slots}
+    targets = {n: (int(symbols.sid[n]), int(symbols.value[n])) for n in needs.ifunc.tolist()}
     sid, value = symbols.sid.copy(), symbols.value.copy()
-    for i, number in enumerate(slots):
-        sid[number], value[number] = iplt, i * PLT_ENTRY
+    entries = np.arange(chosen) * PLT_ENTRY
+    if has_loader:
+        slots = GOT_PLT_HEADER + (imported + np.arange(chosen)) * WORD
+        entries += PLT_HEADER + imported * PLT_ENTRY
+    sid[needs.iplt], value[needs.iplt] = plt if has_loader else iplt, entries
+    slot_sid = got_plt if has_loader else got
+    slot_of = {n: (slot_sid, offset) for n, offset in zip(needs.iplt.tolist(), slots.tolist(), strict=True)}
+    shared_entry = none.copy()
+    for number in needs.through_slot.tolist():
+        (shared_entry if has_loader else entry["got"])[number] = slot_of[number][1]
     sid[needs.canonical], value[needs.canonical] = plt, entry["plt"][needs.canonical]
     program = replace(program, symbols=replace(symbols, sid=sid, value=value))
     program = _place_copies(program, needs)
@@ -117,12 +132,13 @@ def make_tables(
         plt,
         iplt,
         got_entry=entry["got"],
+        slot_entry=shared_entry,
         ie_entry=entry["ie"],
         gd_entry=entry["gd"],
         desc_entry=entry["desc"],
         plt_entry=entry["plt"],
         ifunc_target=targets,
-        ifunc_slot=slots,
+        ifunc_slot=slot_of,
     )
 
 

@@ -190,6 +190,8 @@ class _Builder:
         """Rows of symbols `ids`, with their addresses; TLS symbols count from the start of the template."""
         rows = np.zeros(len(ids), dtype=SYM)
         value = self.known.symbol[ids].copy()
+        for at in self._chosen(ids):
+            value[at] = self.known.resolvers[int(ids[at])][1]
         value[(kind == STT_TLS) & (shndx != SHN_UNDEF)] -= self.known.tls_start
         rows["st_info"], rows["st_shndx"] = kind, shndx
         rows["st_value"], rows["st_size"] = (
@@ -198,9 +200,17 @@ class _Builder:
         )
         return rows
 
+    def _chosen(self, ids: Column) -> list[int]:
+        """Where in `ids` functions are that a resolver chooses: the table has the resolver's address."""
+        resolvers = self.known.resolvers
+        return np.flatnonzero(np.isin(ids, list(resolvers))).tolist() if resolvers else []
+
     def _section_of(self, ids: Column) -> Column:
         """The header numbers for symbols in sections; a symbol in an empty section goes to a neighbour."""
-        output = self.layout.output[self.program.symbols.sid[ids]]
+        sid = self.program.symbols.sid[ids]
+        for at in self._chosen(ids):
+            sid[at] = self.known.resolvers[int(ids[at])][0]
+        output = self.layout.output[sid]
         shndx: Column = np.where(output >= 0, self.numbers[np.maximum(output, 0)], 0)
         for at in np.flatnonzero(shndx == 0).tolist():
             shndx[at] = home(self.layout, self.numbers, int(self.known.symbol[ids[at]]))

@@ -35,7 +35,7 @@ from .addresses import Addresses
 from .dynamic_relocations import DynamicRelocs, encode, got_bytes, plan
 from .dynamic_tables import DynamicPlan, dynamic_entries, dynsym_bytes, is_dynamic, new_sections, plan_dynamic
 from .eh_frame import eh_frame_sections, search_table, search_table_size
-from .got_plt import PLT_ENTRY, GotPltTables, entry_bytes, plt_bytes
+from .got_plt import PLT_ENTRY, PLT_HEADER, GotPltTables, entry_bytes, plt_bytes
 from .relative_table import split
 
 if TYPE_CHECKING:
@@ -182,26 +182,25 @@ def fill(
     tables, sids = made.tables, made.sids
     plt, got_plt = int(layout.addr[tables.plt]), int(layout.addr[tables.got_plt])
     got = int(layout.addr[tables.got])
-    iplt = int(layout.addr[tables.iplt])
     out = {tables.got: got_bytes(program, layout, needs, tables, known, options.shared)}
-    if len(needs.plt):
-        out[tables.plt] = plt_bytes(plt, got_plt, len(needs.plt))
-        out[tables.got_plt] = struct.pack(
-            f"<{2 + len(needs.plt)}Q", (1 << 64) - 1, 0, *[plt] * len(needs.plt)
-        )
-    out[tables.iplt] = b"".join(
-        entry_bytes(iplt + i * PLT_ENTRY, got + slot) for i, slot in enumerate(tables.ifunc_slot.values())
-    )
+    count = int(program.sections.size[tables.plt]) // PLT_ENTRY - PLT_HEADER // PLT_ENTRY
+    if count > 0:
+        out[tables.plt] = plt_bytes(plt, got_plt, count)
+        out[tables.got_plt] = struct.pack(f"<{2 + count}Q", (1 << 64) - 1, 0, *[plt] * count)
+    iplt = int(layout.addr[tables.iplt])
+    if program.sections.size[tables.iplt]:
+        slots = (got + slot for _, slot in tables.ifunc_slot.values())
+        out[tables.iplt] = b"".join(entry_bytes(iplt + i * PLT_ENTRY, slot) for i, slot in enumerate(slots))
     number = made.dynamic.number if made.dynamic else np.zeros(len(program.symbols), dtype=np.int64)
     for name, rows in ((".rela.dyn", made.start_up), (".rela.plt", made.jumps)):
         if name in sids:
-            out[sids[name]] = encode(rows, layout, known, tables, number)
+            out[sids[name]] = encode(rows, layout, known, number)
     if relative_table.NAME in sids:
         sid = sids[relative_table.NAME]
         table = relative_table.encode(made.packed, layout)
         out[sid] = relative_table.padded(table, int(program.sections.size[sid]))
     if made.dynamic is not None:
-        out[sids[".dynsym"]] = dynsym_bytes(program, layout, known, made.dynamic)
+        out[sids[".dynsym"]] = dynsym_bytes(program, layout, known, made.dynamic, options)
         sizes = {name: int(program.sections.size[sid]) for name, sid in sids.items()}
         out[sids[".dynamic"]] = dynamic_entries(
             program, layout, known, made.dynamic, _relative_count(made.start_up), made.text_relocations, options,
