@@ -120,6 +120,9 @@ class LinkOptions(Record):
     depaudit: tuple[str, ...] = ()
     package_metadata: str = ""  # JSON
     origin: bool = False
+    combine_relocations: bool = (
+        True  # else those of the loader have a section for each kind of place, unsorted
+    )
     pack_relative: bool = False  # R_RISCV_RELATIVE relocations in a DT_RELR table
     page: int = PAGE  # -z max-page-size
     common_page: int = PAGE  # -z common-page-size, for scripts

@@ -197,7 +197,7 @@ def _section_header(
     flags = section.flags
     if section.name in (".dynsym", ".dynamic", ".gnu.version_r", ".gnu.version_d"):
         link = index.get(".dynstr", 0)
-    elif section.name in (".hash", ".gnu.hash", ".gnu.version", ".rela.dyn", ".rela.plt"):
+    elif section.name in (".hash", ".gnu.hash", ".gnu.version") or section.type == SHT_RELA:
         link = index.get(".dynsym", 0)
     if section.name == ".rela.plt":
         info = index.get(".got.plt", index.get(".got", 0))

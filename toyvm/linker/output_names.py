@@ -9,7 +9,7 @@ from __future__ import annotations
 from enum import IntEnum
 from functools import cache
 
-from ..elf.constants import SHF_ALLOC, SHF_EXECINSTR, SHF_TLS, SHF_WRITE, SHT_NOBITS, SHT_NOTE
+from ..elf.constants import SHF_ALLOC, SHF_EXECINSTR, SHF_TLS, SHF_WRITE, SHT_NOBITS, SHT_NOTE, SHT_RELA
 
 
 class OutputRegion(IntEnum):
@@ -92,7 +92,14 @@ _JOINS = (
     (".tbss", ".tbss"),
     (".bss", ".bss"),
 )
-_EXACT = {"COMMON": ".bss", ".scommon": ".sbss", ".tcommon": ".tbss", ".dynbss": ".bss", ".stub": ".text", ".iplt": ".plt"}
+_EXACT = {
+    "COMMON": ".bss",
+    ".scommon": ".sbss",
+    ".tcommon": ".tbss",
+    ".dynbss": ".bss",
+    ".stub": ".text",
+    ".iplt": ".plt",
+}
 
 # Within .text, in GNU's order: code that runs seldom, at exit, at start, often; then the rest.
 _TEXT_RANKS = (
@@ -156,13 +163,18 @@ def member_rank(name: str) -> int:
     return 0 if name == ".dynbss" else 1
 
 
+def _is_relocations(name: str, type: int) -> bool:
+    """Whether this is one of the sections that `-z nocombreloc` makes of .rela.dyn. They stand together."""
+    return type == SHT_RELA and name != ".rela.plt"
+
+
 def place(name: str, type: int, flags: int) -> tuple[OutputRegion, int]:
     """(region, rank in it) of output section `name`."""
     if not flags & SHF_ALLOC:
         return (
             (OutputRegion.NONE, 1) if name == ".comment" else (OutputRegion.NONE, _ORPHANS[OutputRegion.NONE])
         )
-    found = _PLACE.get(name)
+    found = _PLACE[".rela.dyn"] if _is_relocations(name, type) else _PLACE.get(name)
     if found is not None:
         region = found[0]
         # A writable section cannot stay in a read-only region, whatever its name.

@@ -39,6 +39,8 @@ _OPTIONS: dict[str, dict[str, object]] = {
     "nostart-stop-gc": {"start_stop_gc": False},
     "common": {"common_type": True},
     "nocommon": {"common_type": False},
+    "combreloc": {"combine_relocations": True},
+    "nocombreloc": {"combine_relocations": False},
     "separate-code": {"separate_code": True},
     "noseparate-code": {"separate_code": False},
     "unique-symbol": {"unique_symbols": True},
@@ -59,8 +61,6 @@ _FLAGS = {
 # What GNU ld does without the keyword, or what has no effect on the output here.
 _NO_EFFECT = frozenset(
     [
-        "combreloc",
-        "nocombreloc",
         "copyreloc",
         "keep-text-section-prefix",
         "notext-section-prefix",

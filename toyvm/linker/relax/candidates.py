@@ -15,7 +15,7 @@ from __future__ import annotations
 import numpy as np
 
 from toyvm.base.record import Record
-from toyvm.elf.constants import EF_RISCV_RVC, SHF_ALLOC, SHF_EXECINSTR
+from toyvm.elf.constants import EF_RISCV_RVC, SHF_ALLOC, SHF_EXECINSTR, STT_GNU_IFUNC
 from toyvm.relocations import R
 
 from ..inputs.columns import Column, ProgramColumns
@@ -93,7 +93,8 @@ class _Finder:
         if len(relocs) > 1:  # the mark is the next relocation, at the same place
             same = (relocs.sid[1:] == relocs.sid[:-1]) & (relocs.offset[1:] == relocs.offset[:-1])
             self.marked[:-1] = same & (self.kind[1:] == R.RELAX)
-        self.marked &= usable
+        # As in GNU ld, what goes through the PLT entry of an IFUNC stays as it is.
+        self.marked &= usable & (program.symbols.type[relocs.sym] != STT_GNU_IFUNC)
         self._unmark_overlaps()
         flags = np.array([f.object.e_flags for f in program.resolution.files] + [0], dtype=np.int64)
         self.compressed = (flags[sections.file[relocs.sid]] & EF_RISCV_RVC) != 0

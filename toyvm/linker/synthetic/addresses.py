@@ -21,7 +21,9 @@ class Addresses(Record, eq=False):
     got: int
     got_plt: int
     tables: GotPltTables
-    resolvers: dict[int, tuple[int, int]]  # of IFUNC symbols chosen here: section number and address of the resolver
+    resolvers: dict[
+        int, tuple[int, int]
+    ]  # of IFUNC symbols chosen here: section number and address of the resolver
     tls_start: int
     gp: int  # 0 if the program does not name it
 

@@ -7,13 +7,14 @@ from collections import Counter
 import numpy as np
 
 from toyvm.base.record import Record
-from toyvm.elf.constants import TLS_DTV_OFFSET
+from toyvm.elf.constants import STT_GNU_IFUNC, TLS_DTV_OFFSET
 from toyvm.elf.record_arrays import RELA
 from toyvm.relocations import R, relocation_name
 
 from ..image_layout import ImageLayout
 from ..inputs.columns import LINKER, Column, ProgramColumns
 from ..link_options import LinkOptions
+from ..output_names import output_name
 from ..scan_relocations import Needs
 from .addresses import Addresses
 from .got_plt import GOT_PLT_HEADER, WORD, GotPltTables
@@ -103,7 +104,46 @@ def plan(
     resolvers.add(needs.resolved.sid, needs.resolved.offset, R.IRELATIVE, _NONE, needs.resolved.sym)
     unreached = _resolved_entries(needs)
     resolvers.add(tables.got, tables.got_entry[unreached], R.IRELATIVE, _NONE, unreached)
-    return _sorted(rows.finish()), jumps.finish()
+    return _sorted(rows.finish()) if options.combine_relocations else rows.finish(), jumps.finish()
+
+
+COMBINED = ".rela.dyn"
+# The order in which GNU ld's script has the sections of `-z nocombreloc`; others come after .rela.bss.
+_ORDER = (
+    "init",
+    "text",
+    "fini",
+    "rodata",
+    "data.rel.ro",
+    "data",
+    "tdata",
+    "tbss",
+    "got",
+    "sdata",
+    "sbss",
+    "bss",
+)
+
+
+def separate(
+    rows: DynamicRelocs, program: ProgramColumns, tables: GotPltTables, options: LinkOptions
+) -> dict[str, DynamicRelocs]:
+    """The sections of relocations, by name: one, or with `-z nocombreloc` one for each kind of place."""
+    if not len(rows):
+        return {}
+    if options.combine_relocations:
+        return {COMBINED: rows}
+    symbols = program.symbols
+    named = np.maximum(rows.symbol, rows.target)
+    chosen = (named >= 0) & (symbols.type[named] == STT_GNU_IFUNC) & (symbols.sid[named] >= 0)
+    kinds = np.where(rows.sid == tables.got, "got", np.where(chosen, "ifunc" if options.pic else "got", ""))
+    names = [output_name(program.sections.name[sid]).removeprefix(".") for sid in rows.sid.tolist()]
+    stems = [kind or name for kind, name in zip(kinds.tolist(), names, strict=True)]
+    listed = [stem for stem in _ORDER if stem in stems]
+    others = [stem for stem in dict.fromkeys(stems) if stem not in _ORDER and stem != "ifunc"]
+    last = ["ifunc"] if "ifunc" in stems else []
+    array = np.array(stems)
+    return {f".rela.{stem}": rows.where(array == stem) for stem in (*listed, *others, *last)}
 
 
 def _resolved_entries(needs: Needs) -> Column:
@@ -153,8 +193,10 @@ def _sorted(rows: DynamicRelocs) -> DynamicRelocs:
     return rows.where(np.lexsort((rows.offset, rows.sid, rows.symbol, rank)))
 
 
-def encode(rows: DynamicRelocs, layout: ImageLayout, known: Addresses, dynsym: Column) -> bytes:
-    """Elf64_Rela of each row; `dynsym`: symbol number -> number in .dynsym."""
+def encode(
+    rows: DynamicRelocs, layout: ImageLayout, known: Addresses, dynsym: Column, combined: bool
+) -> bytes:
+    """Elf64_Rela of each row; `dynsym`: symbol number -> number in .dynsym. `combined`: the first ones are sorted."""
     table = np.zeros(len(rows), dtype=RELA)
     table["r_offset"] = layout.addr[rows.sid] + rows.offset
     table["r_type"] = rows.type
@@ -166,7 +208,7 @@ def encode(rows: DynamicRelocs, layout: ImageLayout, known: Addresses, dynsym: C
     for row in np.flatnonzero(rows.type == R.IRELATIVE).tolist():
         addend[row] = known.resolvers[int(rows.target[row])][1]
     table["r_addend"] = addend
-    if len(rows) and rows.type[0] == R.RELATIVE:
+    if len(rows) and combined and rows.type[0] == R.RELATIVE:
         count = int((rows.type == R.RELATIVE).sum())
         table[:count] = table[:count][np.argsort(table["r_offset"][:count], kind="stable")]
     return table.tobytes()

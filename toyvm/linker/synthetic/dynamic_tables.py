@@ -269,9 +269,10 @@ _SHAPES = {
 
 def new_sections(sizes: dict[str, int], contents: dict[str, bytes]) -> list[NewSection]:
     """The loader's sections of the given sizes; those in `contents` are complete."""
+    others = {name: _SHAPES[".rela.dyn"] for name in sizes if name not in _SHAPES}  # of `-z nocombreloc`
     return [
         NewSection(name, kind, flags, align, sizes[name], entsize, contents.get(name, b""))
-        for name, (kind, flags, align, entsize) in _SHAPES.items()
+        for name, (kind, flags, align, entsize) in (_SHAPES | others).items()
         if name in sizes
     ]
 
@@ -365,10 +366,11 @@ def dynamic_entries(
         pltgot = int(layout.addr[known.tables.got_plt]) if layout and known else 0
         entries += [(c.DT_PLTGOT, pltgot), (c.DT_PLTRELSZ, size(".rela.plt")), (c.DT_PLTREL, c.DT_RELA)]
         entries.append((c.DT_JMPREL, start(".rela.plt")))
-    if ".rela.dyn" in present:
+    tables = [name for name in present if name.startswith(".rela.") and name != ".rela.plt"]
+    if tables:  # one, or neighbours
         entries += [
-            (c.DT_RELA, start(".rela.dyn")),
-            (c.DT_RELASZ, size(".rela.dyn")),
+            (c.DT_RELA, min(map(start, tables))),
+            (c.DT_RELASZ, sum(map(size, tables))),
             (c.DT_RELAENT, c.RELA_SIZE),
         ]
     if relative_table.NAME in present:

@@ -32,7 +32,7 @@ from ..scan_relocations import Needs
 from ..visibility.version_script import VersionScript
 from . import relative_table
 from .addresses import Addresses
-from .dynamic_relocations import DynamicRelocs, encode, got_bytes, plan
+from .dynamic_relocations import COMBINED, DynamicRelocs, encode, got_bytes, plan, separate
 from .dynamic_tables import DynamicPlan, dynamic_entries, dynsym_bytes, is_dynamic, new_sections, plan_dynamic
 from .eh_frame import eh_frame_sections, search_table, search_table_size
 from .got_plt import PLT_ENTRY, PLT_HEADER, GotPltTables, entry_bytes, plt_bytes
@@ -41,6 +41,7 @@ from .relative_table import split
 if TYPE_CHECKING:
     import hashlib
 
+JUMPS = ".rela.plt"
 BUILD_ID = ".note.gnu.build-id"
 _NOTE_OWNER = b"GNU"
 _PACKAGE_OWNER, _PACKAGE_TYPE = b"FDO", 0xCAFE1A7E  # systemd, "Package Metadata for Executable Files"
@@ -51,7 +52,7 @@ class LinkerSections(Record, eq=False):
 
     sids: dict[str, int]
     tables: GotPltTables
-    start_up: DynamicRelocs
+    start_up: DynamicRelocs  # in .rela.dyn, or the sections of `separate`
     packed: DynamicRelocs  # in .relr.dyn
     jumps: DynamicRelocs
     dynamic: DynamicPlan | None
@@ -75,7 +76,8 @@ def make_sections(
     if is_dynamic(program.resolution, options):
         dynamic = plan_dynamic(program, needs, (start_up, jumps), public, script, options)
     textrel = bool(((program.sections.flags[start_up.sid] & SHF_WRITE) == 0).any())
-    made += _loader_sections(program, dynamic, start_up, packed, jumps, textrel, options)
+    groups = separate(start_up, program, tables, options) | ({JUMPS: jumps} if len(jumps) else {})
+    made += _loader_sections(program, dynamic, groups, packed, textrel, options)
     if attributes:
         made.append(
             NewSection(".riscv.attributes", SHT_RISCV_ATTRIBUTES, 0, 1, len(attributes), 0, attributes)
@@ -119,20 +121,15 @@ def move_sections(
 def _loader_sections(
     program: ProgramColumns,
     dynamic: DynamicPlan | None,
-    start_up: DynamicRelocs,
+    groups: dict[str, DynamicRelocs],
     packed: DynamicRelocs,
-    jumps: DynamicRelocs,
     textrel: bool,
     options: LinkOptions,
 ) -> list[NewSection]:
-    sizes = {}
+    sizes = {name: len(rows) * RELA_SIZE for name, rows in groups.items()}
     contents: dict[str, bytes] = {}
-    if len(start_up):
-        sizes[".rela.dyn"] = len(start_up) * RELA_SIZE
     if len(packed):
         sizes[relative_table.NAME] = relative_table.ENTRY  # `relative_table.settle` gives its final size
-    if len(jumps):
-        sizes[".rela.plt"] = len(jumps) * RELA_SIZE
     if dynamic is not None:
         contents |= dynamic.sections
         contents[".dynstr"] = dynamic.strings
@@ -145,7 +142,7 @@ def _loader_sections(
             None,
             None,
             dynamic,
-            _relative_count(start_up),
+            _relative_count(groups.get(COMBINED)),
             textrel,
             options,
             _present(program, sizes),
@@ -154,8 +151,9 @@ def _loader_sections(
     return new_sections(sizes, contents)
 
 
-def _relative_count(rows: DynamicRelocs) -> int:
-    return int((rows.type == R.RELATIVE).sum())
+def _relative_count(rows: DynamicRelocs | None) -> int:
+    """DT_RELACOUNT: only a sorted table begins with the relocations that it counts."""
+    return 0 if rows is None else int((rows.type == R.RELATIVE).sum())
 
 
 def _present(program: ProgramColumns, sizes: dict[str, int]) -> set[str]:
@@ -192,9 +190,10 @@ def fill(
         slots = (got + slot for _, slot in tables.ifunc_slot.values())
         out[tables.iplt] = b"".join(entry_bytes(iplt + i * PLT_ENTRY, slot) for i, slot in enumerate(slots))
     number = made.dynamic.number if made.dynamic else np.zeros(len(program.symbols), dtype=np.int64)
-    for name, rows in ((".rela.dyn", made.start_up), (".rela.plt", made.jumps)):
+    groups = separate(made.start_up, program, tables, options) | {JUMPS: made.jumps}
+    for name, rows in groups.items():
         if name in sids:
-            out[sids[name]] = encode(rows, layout, known, number)
+            out[sids[name]] = encode(rows, layout, known, number, options.combine_relocations)
     if relative_table.NAME in sids:
         sid = sids[relative_table.NAME]
         table = relative_table.encode(made.packed, layout)
@@ -203,7 +202,7 @@ def fill(
         out[sids[".dynsym"]] = dynsym_bytes(program, layout, known, made.dynamic, options)
         sizes = {name: int(program.sections.size[sid]) for name, sid in sids.items()}
         out[sids[".dynamic"]] = dynamic_entries(
-            program, layout, known, made.dynamic, _relative_count(made.start_up), made.text_relocations, options,
+            program, layout, known, made.dynamic, _relative_count(groups.get(COMBINED)), made.text_relocations, options,
             _present(program, sizes),
         )  # fmt: skip
     return out

@@ -45,6 +45,8 @@ class Names:
             addresses, texts = self._names.setdefault(shndx, ([], []))
             addresses.append(value)
             texts.append(spell(name))
+        everywhere = sorted((value, text) for (_, value), (_, text) in found.items())
+        self._everywhere = [value for value, _ in everywhere], [spell(text) for _, text in everywhere]
         for marks in self._marks.values():
             marks.sort()
         for sets in self._sets.values():
@@ -57,20 +59,22 @@ class Names:
         return list(zip(addresses[first:last], texts[first:last], strict=True))
 
     def describe(self, address: int, section: ElfSection) -> str:
-        """`main+0x4`, or "" without a preceding symbol.
+        """`main+0x4`, or "" without a symbol.
 
-        In an object, `address` is an offset in `section`.
+        In an object, `address` is an offset in `section`. In another file an address before the first symbol of its
+        section is named after the section, and one in no section after the nearest symbol.
         """
-        home = section
-        if not self._relocatable:
-            inside = (s for s in self._sections if s.header.addr <= address < s.header.addr + s.header.size)
-            home = next(inside, section)
-        addresses, texts = self._names.get(home.number, ([], []))
-        index = bisect_right(addresses, address) - 1
-        if index < 0:
-            return ""
-        distance = address - addresses[index]
-        return texts[index] + (f"+{distance:#x}" if distance else "")
+        if self._relocatable:
+            return _near(address, *self._names.get(section.number, ([], [])))
+        inside = (s for s in self._sections if s.header.addr <= address < s.header.addr + s.header.size)
+        home = next(inside, None)
+        if home is None:
+            addresses, texts = self._everywhere
+            below = addresses and address < addresses[0]
+            return f"{texts[0]}-{addresses[0] - address:#x}" if below else _near(address, addresses, texts)
+        distance = address - home.header.addr
+        own = _near(address, *self._names.get(home.number, ([], [])))
+        return own or home.name + (f"+{distance:#x}" if distance else "")
 
     def is_data(self, section: ElfSection, address: int) -> bool:
         """Whether mapping symbols ($d, $x) mark the address as data (psABI)."""
@@ -89,6 +93,15 @@ class Names:
         marks = self._marks.get(section.number, [])
         index = bisect_right(marks, (address, True))
         return marks[index][0] if index < len(marks) else M64
+
+
+def _near(address: int, addresses: list[int], texts: list[str]) -> str:
+    """The last of the symbols `texts` at or before `address`, and how far it is."""
+    index = bisect_right(addresses, address) - 1
+    if index < 0:
+        return ""
+    distance = address - addresses[index]
+    return texts[index] + (f"+{distance:#x}" if distance else "")
 
 
 def global_pointer(elf: ElfFile) -> int | None:

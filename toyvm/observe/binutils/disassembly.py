@@ -312,7 +312,7 @@ class Listing:
         if not labels or labels[0][0] != start:
             labels.insert(0, (start, self.names.describe(start, section) or section.name))
             stops.insert(0, start)
-        width = 8 if end > 0xFFFF else 4
+        width = -(-len(f"{end:x}") // 4) * 4
         titled = False
         for (address, name), stop in zip(labels, stops[1:], strict=True):
             if style.symbols and name not in style.symbols:
@@ -342,9 +342,7 @@ class Listing:
             is_data = self.names.is_data(section, at)
             code = data[at - base : mark - base]
             chosen = self._sets(self.names.instruction_set(section, at))
-            pieces = (
-                _words(code, at) if is_data else disassemble(code, at, chosen, self.aliases, self.gp)
-            )
+            pieces = _words(code, at) if is_data else disassemble(code, at, chosen, self.aliases, self.gp)
             skip = at
             for piece in pieces:
                 if piece.address < skip:

@@ -155,8 +155,11 @@ def _target(elf: ElfFile, table: SymbolTable | None, symbol: int, version: str, 
     name = table.names[symbol]
     if not name and int(row["st_info"]) & c.ST_TYPE_MASK == c.STT_SECTION:
         name = elf.section_name(int(row["st_shndx"]))
+    shown = cut(name or "<null>", 22)
     value = f"{int(row['st_value']):0{elf.digits}x}{'  ' if elf.is_class32 else ''}"
-    return f"{value} {cut(name or '<null>', 22)}{version} {distance}"
+    if int(row["st_info"]) & c.ST_TYPE_MASK == c.STT_GNU_IFUNC:  # what its resolver chooses: no address
+        value = f"{shown}()".ljust(10 if elf.is_class32 else 16)
+    return f"{value} {shown}{version} {distance}"
 
 
 _TAG_NAMES = {tag: name for name, tag in TAGS.items()}
