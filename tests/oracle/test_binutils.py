@@ -102,9 +102,14 @@ def theirs(folder: Path, command: str) -> str:
         "nm -j lib.a",
         "nm --size-sort -S program",
         "nm -W -t o program",
+        "nm -l first.o program",
+        "nm -n --synthetic program",
         "size -G -t first.o program",
         "size -x lib.a",
         "size -o program",
+        "size -A -x --common second.o static",
+        "size --radix=8 -t --common first.o program",
+        "readelf -s --sym-base=16 program",
         "size first.o second.o",
         "size -A program",
         "size lib.a program libsecond.so",
@@ -373,6 +378,8 @@ def test_archives_are_the_same_bytes(made: Path, tmp_path: Path) -> None:
         ["qcs x.a a/u.o v.o b/u.o c/u.o", "d x.a u.o u.o"],
         ["qcs x.a a/u.o v.o b/u.o c/u.o", "dN 2 x.a u.o"],
         ["qcs x.a a/u.o v.o b/u.o c/u.o", "t x.a v.o u.o u.o"],
+        ["rcs x.a a/u.o v.o w.o", "m x.a u.o", "ma w.o x.a v.o", "mb w.o x.a u.o v.o", "mi none x.a w.o"],
+        ["rcs x.a v.o w.o", "ra v.o x.a a/u.o", "rb v.o x.a b/u.o w.o", "tO x.a", "tOv x.a"],
         ["qcs x.a a/u.o v.o b/u.o c/u.o", "t x.a"],
         ["qcs x.a a/u.o v.o b/u.o c/u.o", "xN 3 x.a u.o"],
         ["qcs x.a a/u.o v.o b/u.o c/u.o", "x x.a u.o"],
@@ -386,6 +393,7 @@ def test_members_with_one_name(made: Path, tmp_path: Path, steps: list[str]) -> 
             (folder / letter).mkdir(parents=True)
             (folder / letter / "u.o").write_bytes((made / source).read_bytes())
         (folder / "v.o").write_bytes(b"no object")
+        (folder / "w.o").write_bytes(b"nor this")
         shown = [run(folder, f"ar {step}") for step in steps]
         left.append((shown, {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}))
     assert left[0] == left[1]

@@ -191,7 +191,13 @@ def guarded(name: str, argv: list[str]) -> int:
     """Run command `name`. A ToyvmError becomes a message on stderr and an exit code."""
     from ..base.errors import DiagnosticsError, ToyvmError
 
-    run: Callable[[list[str]], int] = import_module(f".{COMMANDS[name][0]}", __name__).main
+    module = COMMANDS[name][0]
+    if argv[:1] == ["--version"] and module.startswith("binutils."):
+        from ..base.version import VERSION
+
+        print(f"GNU {name} compatible, toyvm {VERSION}")
+        return 0
+    run: Callable[[list[str]], int] = import_module(f".{module}", __name__).main
     try:
         if name in LISTINGS:
             from .terminal.control_characters import shown

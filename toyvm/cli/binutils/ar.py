@@ -16,12 +16,13 @@ from ...base.record import Record, replace
 if TYPE_CHECKING:
     from ...elf.archive import Archive, Member
 
-USAGE = """usage: toyvm ar OPERATION[MODIFIERS] [COUNT] ARCHIVE [FILE...]
+USAGE = """usage: toyvm ar OPERATION[MODIFIERS] [RELPOS] [COUNT] ARCHIVE [FILE...]
 
 Make, list and extract archives.
 
 operations:
   d  delete members
+  m  move members to the end, or to RELPOS
   p  print the contents of members
   q  append files
   r  replace members, or add files
@@ -30,18 +31,23 @@ operations:
   x  extract members
 
 modifiers:
+  a  with r and m: put the members after member RELPOS
+  b, i  with r and m: put them before member RELPOS
   c  create the archive without a message
   N  with d and x: select instance COUNT of members with the same name
+  O  show the offsets of members
   o  preserve the time of extracted members
   P  use full path names
   S  do not write a symbol index
   T  make a thin archive: it names its members, whose files stay where they are
   v  verbose
+  --thin        the same as T
+  --output=DIR  with x: extract to folder DIR
   D, U, l, s, u  accepted: archives are deterministic and have an index, and r replaces every member
 """
 
-_OPERATIONS = "rqdxtp"
-_MODIFIERS = "csSvuDUoPlNT"
+_OPERATIONS = "rqdxtpm"
+_MODIFIERS = "csSvuDUoPlNTabiO"
 
 
 class _Command(Record):
@@ -50,6 +56,8 @@ class _Command(Record):
     archive: str
     files: list[str]
     instance: int = 0  # with N: which of the members with the same name, from 1; 0: the next one
+    beside: str = ""  # with a, b and i: the member to put others beside
+    folder: str = ""  # --output
 
     @property
     def verbose(self) -> bool:
@@ -57,7 +65,8 @@ class _Command(Record):
 
 
 def _parse(argv: list[str]) -> _Command:
-    words = _joined([word for word in argv if word not in ("--plugin", "--target")])
+    words, folder = _long_options(argv)
+    words = _joined(words)
     if len(words) < 2:
         raise UsageError(USAGE.rstrip())
     letters = words[0].removeprefix("-")
@@ -68,15 +77,42 @@ def _parse(argv: list[str]) -> _Command:
     if len(operations) > 1:
         raise UsageError(f"two different operations: '{operations[0]}' and '{operations[1]}'")
     if not operations and "s" not in letters:
-        raise UsageError("no operation given: one of r q d x t p s")
+        raise UsageError("no operation given: one of r q d m x t p s")
     operation = operations[0] if operations else "s"
-    if "N" not in letters:
-        return _Command(operation, frozenset(letters), words[1], words[2:])
-    if operation not in "dx":
-        raise UsageError("'N' can be used with 'd' and 'x' only")
-    if len(words) < 3 or not words[1].isdecimal() or len(words[1]) > 9 or not int(words[1]):
-        raise UsageError(f"'N': expected a positive number before the archive, not '{words[1]}'")
-    return _Command(operation, frozenset(letters), words[2], words[3:], int(words[1]))
+    beside, instance, words = "", 0, words[1:]
+    if set("abi") & set(letters):
+        if operation not in "rm" or len(words) < 2:
+            raise UsageError(
+                "'a', 'b' and 'i' can be used with 'r' and 'm' only, and a member before the archive"
+            )
+        beside, words = words[0], words[1:]
+    if "N" in letters:
+        if operation not in "dx":
+            raise UsageError("'N' can be used with 'd' and 'x' only")
+        if len(words) < 2 or not words[0].isdecimal() or len(words[0]) > 9 or not int(words[0]):
+            raise UsageError(f"'N': expected a positive number before the archive, not '{words[0]}'")
+        instance, words = int(words[0]), words[1:]
+    return _Command(operation, frozenset(letters), words[0], words[1:], instance, beside, folder)
+
+
+def _long_options(argv: list[str]) -> tuple[list[str], str]:
+    """The other words, and the folder of --output. Options of formats that this tool does not have are dropped."""
+    words: list[str] = []
+    folder = letters = ""
+    rest = iter(argv)
+    for word in rest:
+        name, _, value = word.partition("=")
+        if name == "--output":
+            folder = value or next(rest, "")
+        elif name in ("--target", "--plugin", "--record-libdeps"):
+            value = value or next(rest, "")
+        elif word == "--thin":
+            letters = "T"
+        else:
+            words.append(word)
+    if letters and words:
+        words[0] += letters
+    return words, folder
 
 
 def _joined(words: list[str]) -> list[str]:
@@ -100,6 +136,8 @@ def main(argv: list[str]) -> int:
     match command.operation:
         case "d":
             return _delete(command, archive)
+        case "m":
+            return _move(command, archive)
         case "s":
             return _write(command, archive.members, archive.thin)
     wanted, missing = _select(archive, command)
@@ -138,7 +176,7 @@ def _replace(command: _Command) -> int:
     elif "c" not in command.modifiers:
         print(f"toyvm ar: creating {command.archive}", file=sys.stderr)
     # A file replaces an old member, but two new files with one name become two members (GNU ar).
-    kept = [member.name for member in members] if command.operation == "r" else []
+    kept = [member.name if command.operation == "r" else "" for member in members]
     for path in command.files:
         name = path if "P" in command.modifiers else os.path.basename(path)
         if thin:
@@ -147,13 +185,38 @@ def _replace(command: _Command) -> int:
         # Archives are deterministic: no times, no owners, and of the mode only the executable bit.
         member = Member(name, 0, read(path), mode=0o644 if not mode & 0o111 else 0o755)
         at = kept.index(name) if name in kept else None
-        if at is None:
-            members.append(member)
-        else:
+        if at is not None and not command.beside:
             members[at], kept[at] = member, ""
+        else:
+            if at is not None:
+                del members[at], kept[at]
+            place = _place(command, members)
+            members.insert(place, member)
+            kept.insert(place, "")
         if command.verbose:
             print(f"{'a' if at is None else 'r'} - {path}")
     return _write(command, [replace(member, mtime=0, uid=0, gid=0) for member in members], thin)
+
+
+def _place(command: _Command, members: Sequence[Member]) -> int:
+    """Where a member is put: beside the one that the command names, or at the end."""
+    names = [member.name for member in members]
+    if command.beside not in names:
+        return len(members)
+    return names.index(command.beside) + ("a" in command.modifiers)
+
+
+def _move(command: _Command, archive: Archive) -> int:
+    members = list(archive.members)
+    for name in command.files:
+        at = next((number for number, member in enumerate(members) if member.name == name), None)
+        if at is None:
+            raise ElfError(f"no entry {name} in archive {command.archive}")
+        if command.verbose:
+            print(f"m - {name}")
+        member = members.pop(at)
+        members.insert(_place(command, members), member)
+    return _write(command, members, archive.thin)
 
 
 def _from_archive(path: str, archive: str) -> str:
@@ -206,12 +269,15 @@ def _complain(command: _Command, missing: list[str]) -> int:
 
 
 def _list(command: _Command, member: Member) -> None:
+    from ...elf.archive import HEADER_SIZE
+
+    offset = f" {member.offset + HEADER_SIZE:#x}" if "O" in command.modifiers else ""
     if not command.verbose:
-        print(member.name)
+        print(f"{member.name}{offset}")
         return
     when = time.strftime("%b %e %H:%M %Y", time.gmtime(member.mtime))
     mode = stat.filemode(stat.S_IFREG | member.mode & 0o7777)[1:]
-    print(f"{mode} {member.uid}/{member.gid} {len(member.data):6} {when} {member.name}")
+    print(f"{mode} {member.uid}/{member.gid} {len(member.data):6} {when} {member.name}{offset}")
 
 
 def _print(command: _Command, member: Member) -> None:
@@ -231,7 +297,7 @@ def _extract(command: _Command, member: Member) -> None:
         raise ElfError(f"{command.archive}: illegal member name '{member.name}'")
     if command.verbose:
         print(f"x - {name}")
-    target = Path(name)
+    target = Path(command.folder, name)
     if target.is_dir():
         raise NotFoundError(f"{name}: Is a directory")
     write_atomically(target, member.data, member.mode & 0o777 or 0o644)

@@ -76,7 +76,12 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("-U", "--defined-only", action="store_true", help="show only defined symbols")
     p.add_argument("-s", "--print-armap", action="store_true", help="show the symbol index of archives too")
     p.add_argument("--special-syms", action="store_true", help="show local labels and mapping symbols too")
+    p.add_argument("--synthetic", action="store_true", help="show the entries of the PLT too: printf@plt")
+    p.add_argument("-l", "--line-numbers", dest="lines", action="store_true", help="show files and lines")
     p.add_argument(*DEMANGLE, action="store_true", help=DEMANGLE_HELP)
+    p.add_argument(
+        "--no-demangle", dest="demangle", action="store_false", help="write names as they are (default)"
+    )
     p.add_argument("--json", action="store_true", help="print JSON")
     p.add_argument("files", nargs="*", default=["a.out"], metavar="FILE")
     add_no_pager(p)
@@ -88,9 +93,11 @@ def main(argv: list[str]) -> int:
     """List the symbols of each file. Returns 1 if a file cannot be read."""
     from ...elf.archive import Archive
     from ...observe.binutils.binaries import Binary, binaries, for_each, read
-    from ...observe.binutils.nm_listing import NmFormat, symbols
+    from ...observe.binutils.nm_listing import NmFormat, symbols, synthetic
 
     options = parser().parse_args(without_style(argv))
+    if options.lines:
+        from ...observe.binutils.symbol_places import SymbolPlaces  # pyelftools
     spell = spelling(options.demangle)
     document: list[dict[str, object]] = []
 
@@ -107,6 +114,8 @@ def main(argv: list[str]) -> int:
             and not (options.no_weak and symbol.letter in "wWvV")
             and ((symbol.is_defined and symbol.size) or not options.size_sort)
         ]
+        if options.synthetic:
+            found += synthetic(binary.elf)
         if options.size_sort:
             found.sort(key=lambda symbol: (symbol.size, by_name(symbol)))
         elif options.numeric:
@@ -155,9 +164,11 @@ def main(argv: list[str]) -> int:
             prefix = f"{binary.archive}:{binary.name}:" if binary.archive else f"{binary.name}:"
             if options.format == "posix":
                 prefix = f"{in_brackets}: "
+            places = SymbolPlaces(binary.elf) if options.lines else None
             for symbol in found:
                 text = form.line(_with_ifunc(symbol, options.ifunc_chars)._replace(name=spell(symbol.name)))
-                print((prefix if options.file_name else "") + text)
+                place = places.of(symbol) if places else ""
+                print((prefix if options.file_name else "") + text + (f"\t{place}" if place else ""))
 
     status = for_each("nm", options.files, report)
     if options.json:

@@ -118,6 +118,16 @@ def parser() -> argparse.ArgumentParser:
         help="for -s and -r: show what the dynamic section leads to",
     )
     p.add_argument(*DEMANGLE, action="store_true", help=DEMANGLE_HELP)
+    p.add_argument(
+        "--no-demangle", dest="demangle", action="store_false", help="write names as they are (default)"
+    )
+    p.add_argument(
+        "--sym-base",
+        type=int,
+        choices=(0, 8, 10, 16),
+        default=0,
+        help="write sizes of symbols in this base (default: decimal, large ones hexadecimal)",
+    )
     p.add_argument("-T", "--silent-truncation", action="store_true", help="cut names without a mark")
     add_debug_dump(p, "w", "--debug-dump")
     p.add_argument(
@@ -241,10 +251,15 @@ def _lines(binary: object, options: argparse.Namespace) -> Iterator[str]:
         yield "The decoding of unwind sections for machine type RISC-V is not currently supported."
     spell = spelling(options.demangle)
     if options.symbols and not options.use_dynamic:
-        yield from readelf_tables.symbols(elf, cut=cut, spell=spell)
+        yield from readelf_tables.symbols(elf, cut=cut, spell=spell, base=options.sym_base)
     elif options.symbols or options.dynamic_symbols:
         yield from readelf_tables.symbols(
-            elf, cut=cut, dynamic_only=True, image=options.use_dynamic, spell=spell
+            elf,
+            cut=cut,
+            dynamic_only=True,
+            image=options.use_dynamic,
+            spell=spell,
+            base=options.sym_base,
         )
     if options.histogram:
         yield from readelf_versions.histograms(elf)

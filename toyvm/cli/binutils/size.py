@@ -33,6 +33,13 @@ def parser() -> argparse.ArgumentParser:
     )
     p.add_argument("-o", dest="radix", action="store_const", const="o", help="octal numbers")
     p.add_argument("-x", dest="radix", action="store_const", const="x", help="hexadecimal numbers")
+    p.add_argument(
+        "--radix",
+        type=_radix,
+        metavar="8|10|16",
+        help="the same as -o, -d or -x",
+    )
+    p.add_argument("--common", action="store_true", help="count common symbols as bss")
     p.add_argument("-t", "--totals", action="store_true", help="print the sum of all files (Berkeley format)")
     p.add_argument(
         "--treemap",
@@ -63,9 +70,9 @@ def main(argv: list[str]) -> int:
         for binary in binaries(path):
             member = f" (ex {binary.archive})" if binary.archive else ""
             if options.format == "sysv" and not options.json:
-                print(system_v(binary.elf, f"{binary.name}  {member}"))
+                print(system_v(binary.elf, f"{binary.name}  {member}", options.radix, options.common))
                 continue
-            found = sizes(binary.elf, gnu)
+            found = sizes(binary.elf, gnu, options.common)
             total = Sizes(*(a + b for a, b in zip(total, found, strict=True)))
             if options.json:
                 document.append({"file": binary.title, **found._asdict(), "total": found.total})
@@ -82,6 +89,14 @@ def main(argv: list[str]) -> int:
     elif options.totals and printed:
         print(gnu_line(total, "(TOTALS)") if gnu else berkeley(total, "(TOTALS)", options.radix))
     return status
+
+
+def _radix(text: str) -> str:
+    """The letter of a radix from its number."""
+    found = {"8": "o", "10": "d", "16": "x"}.get(text)
+    if found is None:
+        raise argparse.ArgumentTypeError(f"invalid radix: {text}: choose 8, 10 or 16")
+    return found
 
 
 def _draw(picture: str, names: list[str]) -> int:

@@ -38,7 +38,7 @@ class Names:
                 )
                 key = (shndx, value)
                 found[key] = min(found.get(key, (rank, name)), (rank, name))
-        for number, value, name in _plt_entries(elf):
+        for number, value, name in plt_entries(elf):
             found.setdefault((number, value), ((True, 0, name), name))
         self._names: dict[int, tuple[list[int], list[str]]] = {}
         for (shndx, value), (_, name) in sorted(found.items()):
@@ -112,7 +112,7 @@ def global_pointer(elf: ElfFile) -> int | None:
     return int(table.array["st_value"][table.names.index(_GLOBAL_POINTER)])
 
 
-def _plt_entries(elf: ElfFile) -> Iterator[tuple[int, int, str]]:
+def plt_entries(elf: ElfFile) -> Iterator[tuple[int, int, str]]:
     """(section number, address, "printf@plt") of each PLT entry, from the relocations of their words.
 
     The entry of a function that a resolver of this file chooses is called by the resolver: `*ABS*+0x1234@plt`.

@@ -28,6 +28,7 @@ from toyvm.elf.constants import (
 from toyvm.elf.elf_file import ElfFile, ElfSection
 from toyvm.elf.symbol_versions import symbol_versions
 
+from .address_names import plt_entries
 from .binaries import has_contents, is_alloc, is_code, is_debugging, is_readonly
 
 
@@ -42,6 +43,7 @@ class NmSymbol(NamedTuple):
     is_external: bool
     kind: str = ""  # the symbol's type, as in the System V format
     section: str = ""
+    shndx: int = 0
 
 
 _KINDS = {
@@ -137,7 +139,14 @@ def symbols(
             binding != STB_LOCAL,
             _KINDS.get(kind, f"<processor specific>: {kind}"),
             _PLACES.get(shndx) or elf.section_name(shndx),
+            shndx,
         )
+
+
+def synthetic(elf: ElfFile) -> Iterator[NmSymbol]:
+    """The symbols that `nm --synthetic` adds: `printf@plt` for each entry of the PLT."""
+    for shndx, address, name in plt_entries(elf):
+        yield NmSymbol(name, address, 0, "T", True, True, section=".plt", shndx=shndx)
 
 
 def _letter(binding: int, kind: int, shndx: int, letters: dict[int, str]) -> str:

@@ -40,6 +40,7 @@ def symbols(
     dynamic_only: bool = False,
     image: bool = False,
     spell: Callable[[str], str] = str,
+    base: int = 0,
 ) -> Iterator[str]:
     """`-s`: the symbol tables. `--dyn-syms` (`dynamic_only`): that of the dynamic linker, with -D called that of the `image`."""
     if image and elf.symbols(".dynsym") is None:
@@ -64,7 +65,7 @@ def symbols(
             )
             visibility = names.SYMBOL_VISIBILITIES[other & c.ST_VISIBILITY_MASK]
             variant = " [VARIANT_CC]" if other & c.STO_RISCV_VARIANT_CC else ""
-            size_text = f"{size:5}" if size <= 99999 else f"{size:#x}"
+            size_text = _size(size, base)
             where = names.section_index(shndx)
             version = _version(versions.get(number), name)
             shown = cut(spell(name), abs(_NAME - len(version)))
@@ -72,6 +73,15 @@ def symbols(
                 f"{number:6}: {value:0{elf.digits}x} {size_text} {kind:<7} {binding:<6} {visibility:<7}{variant} {where:>4} "
                 f"{shown}{version}"
             )
+
+
+def _size(size: int, base: int) -> str:
+    """The size of a symbol; base 0 is decimal, and hexadecimal for a number that does not fit the column."""
+    if base == 8:
+        return f"{size:5o}"
+    if base == 16:
+        return f"{size:#07x}"
+    return f"{size:5}" if size <= 99999 or base == 10 else f"{size:#x}"
 
 
 def _version(version: Version | None, name: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from toyvm.elf.constants import SHN_COMMON
 from toyvm.elf.elf_file import ElfFile
 
 from .binaries import content_sections, has_contents, is_alloc, is_code, is_readonly
@@ -22,9 +23,22 @@ class Sizes(NamedTuple):
         return self.text + self.data + self.bss
 
 
-def sizes(elf: ElfFile, gnu: bool = False) -> Sizes:
-    """The Berkeley sizes of a file. `gnu`: read-only data is data and not text, as with `size -G`."""
-    text = data = bss = 0
+def common_size(elf: ElfFile) -> int:
+    """The bytes of all common symbols."""
+    table = elf.symbols(".symtab")
+    if table is None:
+        return 0
+    common = table.array["st_shndx"] == SHN_COMMON
+    return int(table.array["st_size"][common].sum())
+
+
+def sizes(elf: ElfFile, gnu: bool = False, common: bool = False) -> Sizes:
+    """The Berkeley sizes of a file.
+
+    `gnu`: read-only data is data and not text, as with `size -G`. `common`: bss includes common symbols.
+    """
+    text = data = 0
+    bss = common_size(elf) if common else 0
     for section in content_sections(elf):
         if not is_alloc(section):
             continue
@@ -61,13 +75,21 @@ def gnu_line(found: Sizes, title: str) -> str:
     return f"{found.text:10} {found.data:10} {found.bss:10} {found.total:10} {title}"
 
 
-def system_v(elf: ElfFile, title: str) -> str:
+def system_v(elf: ElfFile, title: str, radix: str = "d", common: bool = False) -> str:
     """The table of the System V format (`size -A`), with two empty lines after it."""
-    rows = [(section.name, section.header.size, section.header.addr) for section in content_sections(elf)]
-    total = sum(size for _, size, _ in rows)
+    prefix = {"d": "", "o": "0", "x": "0x"}[radix]
+
+    def number(value: int) -> str:
+        return f"{prefix}{value:{radix}}"
+
+    found = [(section.name, section.header.size, section.header.addr) for section in content_sections(elf)]
+    if common:
+        found.append(("*COM*", common_size(elf), 0))
+    total = number(sum(size for _, size, _ in found))
+    rows = [(name, number(size), number(addr)) for name, size, addr in found]
     name = max([len(row[0]) for row in rows] + [len("section")])
-    size = max(len(str(total)), len("size"))
-    addr = max([len(str(row[2])) for row in rows] + [len("addr")])
+    size = max(len(total), len("size"))
+    addr = max([len(row[2]) for row in rows] + [len("addr")])
     lines = [f"{title}:", f"{'section':<{name}}   {'size':>{size}}   {'addr':>{addr}}"]
     lines += [f"{row[0]:<{name}}   {row[1]:>{size}}   {row[2]:>{addr}}" for row in rows]
     lines.append(f"{'Total':<{name}}   {total:>{size}}")
