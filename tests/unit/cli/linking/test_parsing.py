@@ -72,7 +72,7 @@ def test_spellings(words: str, expected: LinkOptions) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ("--gc-section", "unrecognized option '--gc-section'. did you mean 'gc-sections'?"),
+        ("--gc-sectoins", "unrecognized option '--gc-sectoins'. did you mean 'gc-sections'?"),
         (
             "--no-ctors-in-init-array",
             "unrecognized option '--no-ctors-in-init-array'",
