@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 from ..base.bits import M64, sext
@@ -37,6 +39,11 @@ class PendingReloc(NamedTuple):
     symbol: AsmSymbol | None
     addend: int
     relax: bool
+
+
+_reloc_of: Callable[[tuple[int, R, AsmSymbol | None, int, bool]], PendingReloc] = partial(
+    tuple.__new__, PendingReloc
+)
 
 
 class SymbolValue(NamedTuple):
@@ -302,7 +309,7 @@ class FixupResolver:
             return False
         if not symbol.used:
             self._use(symbol)
-        relocs.append(PendingReloc(at, found, symbol, addend, relax))
+        relocs.append(_reloc_of((at, found, symbol, addend, relax)))
         return True
 
     def apply(

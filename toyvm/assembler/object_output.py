@@ -58,8 +58,7 @@ class ObjectOutput:
         section.index = len(self.sections) + 1
         self.sections.append((section, data, relocs))
         order = self.state.symbols
-        for reloc in relocs:
-            symbol = reloc.symbol
+        for _, _, symbol, _, _ in relocs:
             if symbol is not None and not symbol.used:
                 symbol.used = True
                 order.list(symbol)
@@ -123,17 +122,26 @@ class ObjectOutput:
     def _symbols(self) -> tuple[list[str], list[SymbolRow], int]:
         """Names and rows of the symbol table, and the number of the first global. Sets `AsmSymbol.index`."""
         state = self.state
-        kept = [symbol for symbol in state.symbols.order if self._is_kept(symbol)]
+        kept = [symbol for symbol in state.symbols.order if symbol.used or self._is_kept(symbol)]
         late = [section.symbol for section, _, _ in self.sections if not section.symbol.listed]
-        local = [symbol for symbol in kept if self._binding(symbol) == STB_LOCAL]
-        others = [symbol for symbol in kept if self._binding(symbol) != STB_LOCAL]
+        local: list[AsmSymbol] = []
+        others: list[AsmSymbol] = []
+        for symbol in kept:
+            binding = symbol.binding if symbol.chunk is not None else self._binding(symbol)
+            (local if binding == STB_LOCAL else others).append(symbol)
         symbols = [*state.symbols.files, *local, *late, *others]
         rows: list[SymbolRow] = [(0, 0, 0, 0, 0, 0)]
         names = [""]
+        address = self.resolver.layout.address
         for number, symbol in enumerate(symbols, start=1):
             symbol.index = number
-            rows.append(self._row(symbol))
             names.append("" if symbol.section is not None else symbol.name)
+            chunk = symbol.chunk
+            if chunk is None or symbol.section is not None or symbol.size or chunk.section.flags & SHF_TLS:
+                rows.append(self._row(symbol))
+            else:  # a label without a size: nearly all are
+                info = symbol.binding << 4 | symbol.type
+                rows.append((0, info, symbol.visibility, chunk.section.index, address(symbol), 0))
         return names, rows, len(symbols) - len(others) + 1
 
     def _is_kept(self, symbol: AsmSymbol) -> bool:
@@ -277,14 +285,18 @@ def _rela(relocs: list[PendingReloc]) -> Table:
 
     if not relocs:
         return NO_RELOCS
-    offsets = np.array([reloc.offset for reloc in relocs], dtype=np.uint64)
-    relax = np.array([reloc.relax for reloc in relocs], dtype=np.intp)
+    places, types, symbols, addends, relaxed = zip(*relocs, strict=True)
+    offsets = np.array(places, dtype=np.uint64)
+    relax = np.array(relaxed, dtype=np.intp)
     order = np.argsort(offsets, kind="stable")
     table = np.zeros(len(relocs), dtype=RELA)
     table["r_offset"] = offsets
-    table["r_type"] = [reloc.type for reloc in relocs]
-    table["r_sym"] = [0 if reloc.symbol is None else reloc.symbol.index for reloc in relocs]
-    table["r_addend"] = [_signed(reloc.addend) for reloc in relocs]
+    table["r_type"] = np.fromiter(map(int, types), np.uint32, len(types))
+    table["r_sym"] = [0 if symbol is None else symbol.index for symbol in symbols]
+    try:
+        table["r_addend"] = np.array(addends, np.int64)
+    except OverflowError:
+        table["r_addend"] = [_signed(addend) for addend in addends]
     table, relax = table[order], relax[order]
     if not relax.any():
         return table

@@ -15,7 +15,9 @@ common. Chunks and symbols refer to each other, so this module defines both.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import IntEnum
+from functools import partial
 from typing import Any, NamedTuple, Self
 
 from ..base.bits import M64
@@ -182,6 +184,13 @@ class Fix(NamedTuple):
     addend: int
     relax: bool
     where: int
+
+
+# The same from a tuple, in a third of the time: hundreds of thousands are made.
+FixFields = tuple[int, int, AsmSymbol | None, AsmSymbol | None, int, bool, int]
+PartFields = tuple[int, int, int, AsmSymbol | None, int, int, bytes | None, int, Value, int]
+part_of: Callable[[PartFields], Part] = partial(tuple.__new__, Part)
+fix_of: Callable[[FixFields], Fix] = partial(tuple.__new__, Fix)
 
 
 class ZeroBytes(bytearray):

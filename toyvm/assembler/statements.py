@@ -71,15 +71,18 @@ def statements(text: str) -> tuple[list[str], list[int] | None]:
     return out + lines[done:], [*numbers, *range(done + 1, len(lines) + 1)]
 
 
-_SPECIAL = re.compile("[#;]|//")
-
-
 def _special_lines(text: str) -> Iterator[int]:
     """The indices of the lines that have a comment or a `;`, or the characters for them in a string."""
+    places = []
+    for special in ("#", ";", "//"):
+        found = text.find(special)
+        while found >= 0:
+            places.append(found)
+            found = text.find(special, found + 1)
     number, at, last = 0, 0, -1
-    for match in _SPECIAL.finditer(text):
-        number += text.count("\n", at, match.start())
-        at = match.start()
+    for place in sorted(places):
+        number += text.count("\n", at, place)
+        at = place
         if number != last:
             yield number
             last = number
@@ -174,12 +177,13 @@ def _unescape(match: re.Match[bytes]) -> bytes:
     return _LETTERS.get(letter, letter)
 
 
+_MARKED = re.compile(r'#[ \t]*(?:line[ \t]+)?\d{1,9}[ \t]+"')  # fast: it begins with a character
 _MARKER = re.compile(r'^[ \t]*#[ \t]*(?:line[ \t]+)?(\d{1,9})[ \t]+"((?:[^"\\\n]|\\.)*)"', re.MULTILINE)
 
 
 def line_markers(text: str) -> tuple[LineMarker, ...]:
     """The lines of a preprocessor, `# 12 "file.S"`, which tell where the lines after them come from."""
-    if "# " not in text:
+    if "# " not in text or _MARKED.search(text) is None:
         return ()
     found, line, at = [], 1, 0
     for match in _MARKER.finditer(text):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import accumulate
+
 
 class StringTable:
     """A string table under construction; a string that ends another one shares its bytes (".text" in ".rela.text").
@@ -19,20 +21,22 @@ class StringTable:
 
     def finish(self) -> tuple[bytes, dict[str, int]]:
         """(the table's bytes, offset of each added string). The empty string is at 0."""
-        encoded = {text: text.encode("utf-8", "surrogateescape") for text in self._strings}
-        # Sorted by their reversed bytes, a tail comes right before the strings it ends.
-        order = sorted(encoded, key=lambda text: encoded[text][::-1])
-        host: dict[str, str] = {}
-        for text, following in zip(reversed(order[:-1]), reversed(order[1:]), strict=True):
-            whole = host.get(following, following)
-            if encoded[whole].endswith(encoded[text]):
-                host[text] = whole
-        out = bytearray(b"\0")
-        offsets = {"": 0}
-        for text, raw in encoded.items():
-            if text not in host:
-                offsets[text] = len(out)
-                out += raw + b"\0"
-        for text, whole in host.items():
-            offsets[text] = offsets[whole] + len(encoded[whole]) - len(encoded[text])
-        return bytes(out), offsets
+        texts = list(self._strings)
+        if not all(map(str.isascii, texts)):  # a character for each byte
+            texts = [text.encode("utf-8", "surrogateescape").decode("latin-1") for text in texts]
+        hosts: dict[str, str] = {}
+        whole = ""
+        # Backwards and sorted, a tail comes right before the strings it ends.
+        for tail in sorted([text[::-1] for text in texts], reverse=True):
+            if whole.startswith(tail):
+                hosts[tail[::-1]] = whole[::-1]
+            else:
+                whole = tail
+        kept = [text for text in texts if text not in hosts] if hosts else texts
+        ends = accumulate([len(text) + 1 for text in kept], initial=1)
+        places = dict(zip(kept, ends, strict=False))
+        for tail, whole in hosts.items():
+            places[tail] = places[whole] + len(whole) - len(tail)
+        data = "\0".join(["", *kept, ""]) if kept else "\0"
+        offsets = dict(zip(self._strings, [places[text] for text in texts], strict=True))
+        return data.encode("latin-1"), {"": 0, **offsets}

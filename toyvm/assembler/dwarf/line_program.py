@@ -188,7 +188,10 @@ class _Sequence(Generic[L]):
                 self._first_row(lines)
             else:
                 data.append(ADVANCE_LINE)
-                data += sleb128(lines)
+                if -64 <= lines < 64:
+                    data.append(lines & 0x7F)
+                else:
+                    data += sleb128(lines)
                 self._advance(row.place, spot)
                 data.append(COPY)
             self.loc, self.at, self.spot = row.loc, row.place, spot
@@ -207,13 +210,19 @@ class _Sequence(Generic[L]):
         if loc.file != old.file:
             data += bytes((SET_FILE,)) + uleb128(loc.file)
         if loc.column != old.column:
-            data += bytes((SET_COLUMN,)) + uleb128(loc.column)
+            data.append(SET_COLUMN)
+            if loc.column < 128:
+                data.append(loc.column)
+            else:
+                data += uleb128(loc.column)
         if loc.discriminator:
             self._extended(SET_DISCRIMINATOR, uleb128(loc.discriminator))
         if loc.isa != old.isa:
             data += bytes((SET_ISA,)) + uleb128(loc.isa)
         if loc.is_stmt != old.is_stmt:
             data.append(NEGATE_STMT)
+        if not (loc.basic_block or loc.prologue_end or loc.epilogue_begin):
+            return
         flags = (
             (loc.basic_block, SET_BASIC_BLOCK),
             (loc.prologue_end, SET_PROLOGUE_END),

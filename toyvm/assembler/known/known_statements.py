@@ -21,7 +21,7 @@ from typing import NamedTuple
 from ...isa.registers import F_NUMBERS, X_NUMBERS
 from ..directives.data import SIZES
 from ..problems import Problem
-from ..sections import FAKE_LABEL, AsmSymbol, Chunk, Fix, Part
+from ..sections import FAKE_LABEL, AsmSymbol, Chunk, fix_of, part_of
 from ..state import AssemblyState
 from ..statements import split_operands
 from .instruction_shapes import HOLE, InstructionShapes, Number
@@ -73,16 +73,16 @@ class Learned(NamedTuple):
         data += code
         if kind is not None:
             frag = chunk.frag = chunk.frag + 1
-            chunk.parts.append(Part(start + len(code), frag, kind, symbol, 0, where, b"\0", 0, 0, len(code)))
+            end = start + len(code)
+            chunk.parts.append(part_of((end, frag, kind, symbol, 0, where, b"\0", 0, 0, len(code))))
             return
         label = None
         for offset, type, own, addend, relax in fixes:
             if own and label is None:
                 label = AsmSymbol(FAKE_LABEL)
                 label.chunk, label.frag, label.offset = chunk, chunk.frag, start
-            chunk.fixes.append(
-                Fix(start + offset, type, label if own else symbol, None, addend, relax, where)
-            )
+            add = label if own else symbol
+            chunk.fixes.append(fix_of((start + offset, type, add, None, addend, relax, where)))
         chunk.frag += frags
 
 
@@ -258,7 +258,7 @@ class KnownStatements:
             addend = int(number) if sign == "+" else -int(number)
         chunk = state.chunk
         data = chunk.data
-        chunk.fixes.append(Fix(len(data), -size, symbol, minus, addend, False, where))
+        chunk.fixes.append(fix_of((len(data), -size, symbol, minus, addend, False, where)))
         data += bytes(size)
         return True
 

@@ -9,17 +9,19 @@ nothing that it assembles can change that.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from functools import partial
 
 from toyvm.base.light_types import TYPE_CHECKING
 
 from ..directives.data import SIZES
 from ..dwarf.line_program import LineRow, Loc
-from ..sections import Fix
+from ..sections import AsmSymbol, fix_of
 from ..state import AssemblyState
 
 if TYPE_CHECKING:
     from ..dwarf.line_table import LineTableWriter
-    from ..sections import AsmSection, AsmSymbol
+    from ..sections import AsmSection
     from .known_statements import KnownStatements
 
 _NUMBER = re.compile(r"0x[0-9a-fA-F]{1,16}|0|[1-9][0-9]{0,18}")
@@ -27,6 +29,7 @@ _SMALL = r"(0|[1-9]\d{0,8})"
 _LOC = re.compile(
     rf"\t\.loc ([1-9]\d{{0,5}}) {_SMALL} {_SMALL}(?: is_stmt ([01]))?(?: discriminator {_SMALL})?"
 )
+_row_of: Callable[[tuple[AsmSymbol, Loc]], LineRow[AsmSymbol]] = partial(tuple.__new__, LineRow)
 _STRING = '\t.string\t"'
 _HEADS = {f"\t{name}\t": size for name, size in SIZES.items()}
 _ZEROS = {size: bytes(size) for size in SIZES.values()}
@@ -98,6 +101,7 @@ class StatementRuns:
         known, chunk, codes, count = self._known, self._state.chunk, self._state.code_memo, len(lines)
         data, code_of, head_of, symbol_of = chunk.data, codes.get, known.heads.get, known.symbol
         rows, last = table.rows(section), table.last
+        here = chunk.here
         if last.isa or last.view is not None:
             return at
         loc = last if table.pending else None
@@ -115,7 +119,7 @@ class StatementRuns:
                     if following is None:
                         break
                     if loc is not None:
-                        rows.append(LineRow(chunk.here(), loc))
+                        rows.append(_row_of((here(), loc)))
                     loc = last = following
                     at += 1
                     continue
@@ -124,7 +128,7 @@ class StatementRuns:
                 symbol = symbol_of(line[cut:], base + at) if learned is not None else None
                 if learned is not None and symbol is not None:
                     if loc is not None:
-                        rows.append(LineRow(chunk.here(), loc))
+                        rows.append(_row_of((here(), loc)))
                         loc = None
                     learned.append_to(chunk, symbol, base + at)
                     at += 1
@@ -134,7 +138,7 @@ class StatementRuns:
                     break
                 codes[line] = code
             if loc is not None:
-                rows.append(LineRow(chunk.here(), loc))
+                rows.append(_row_of((here(), loc)))
                 loc = None
             data += code
             at += 1
@@ -174,7 +178,7 @@ class StatementRuns:
                 if _NUMBER.fullmatch(word) is None:
                     symbol = symbol_of(word, base + at)
                     if symbol is not None:
-                        fixes.append(Fix(len(data), -size, symbol, None, 0, False, base + at))
+                        fixes.append(fix_of((len(data), -size, symbol, None, 0, False, base + at)))
                         data += _ZEROS[size]
                     elif not known.reference(line, base + at):
                         break
