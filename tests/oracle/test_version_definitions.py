@@ -128,6 +128,80 @@ def test_same_versions(objects: Path, case: str) -> None:
     assert message.removeprefix("theirs.so: ").partition(";")[0].strip() in ours.stderr
 
 
+def in_symtab(path: Path) -> list[str]:
+    """Type, binding, place and name of the functions and data in .symtab, but for the linkers' own."""
+    text = run(READELF, "-sW", path, cwd=path.parent).stdout.partition("'.symtab'")[2]
+    rows = re.findall(r"(FUNC|OBJECT) +(\S+) +\S+ +(UND|ABS|\d+) (?!_DYN|_GLO|_PROC)(\S+)", text)
+    return sorted(f"{kind} {bind} {place.lstrip('0123456789')} {name}" for kind, bind, place, name in rows)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "-shared two.o --version-script=two.map",
+        "-e plain -E --no-dynamic-linker two.o",
+        "-e plain two.o",
+        "-pie -e shown user.o libtwo.so",
+        "-e shown user.o libtwo.so",
+        "-e use uses.o libtwo.so",
+        "-shared beside.o --version-script=get.map",
+        "-shared uses.o",
+        "-r two.o",
+    ],
+)
+def test_names_with_versions(objects: Path, words: str) -> None:
+    """In .symtab, and in programs, whose versions need no script."""
+    (objects / "get.map").write_text("V1 { global: g; };")
+    command = [*words.split(), "-o"]
+    theirs, ours = run(GNU_LD, *command, "theirs", cwd=objects), our_ld(objects, *command, "ours")
+    assert (ours.returncode == 0) == (theirs.returncode == 0), ours.stderr + theirs.stderr
+    if theirs.returncode:
+        assert re.search("symbol `.*", theirs.stderr)[0] in ours.stderr  # type: ignore[index]  # it is there
+        return
+    assert in_symtab(objects / "ours") == in_symtab(objects / "theirs")
+    if "-r" not in words:
+        ours_told, theirs_told = told(objects / "ours"), told(objects / "theirs")
+        # GNU ld exports more of its own symbols, such as _end.
+        assert ours_told[0] == [
+            symbol for symbol in theirs_told[0] if not re.search(r" here _| __global", symbol)
+        ]
+        assert len(ours_told[1]) == len(theirs_told[1])
+
+
+COPIED = (
+    ".data\n.globl a\n.weak b\n.type a, @object\n.type b, @object\na: b: .dword 1\n.size a, 8\n.size b, 8\n"
+)
+
+
+def test_all_names_of_a_copied_datum(objects: Path) -> None:
+    """The library may use another name than the program; both must lead to the copy."""
+    (objects / "data.s").write_text(COPIED)
+    (objects / "user.s").write_text(".globl _start\n_start: lui a0, %hi(b)\n")
+    for name in "data", "user":
+        assert run(GCC, "-c", f"{name}.s", "-o", f"{name}_s.o", cwd=objects).returncode == 0
+    assert (
+        run(GNU_LD, "-shared", "data_s.o", "-soname", "libd.so", "-o", "libd.so", cwd=objects).returncode == 0
+    )
+    theirs = run(GNU_LD, "user_s.o", "libd.so", "-o", "theirs", cwd=objects)
+    ours = our_ld(objects, "user_s.o", "libd.so", "-o", "ours")
+    assert (ours.returncode, theirs.returncode) == (0, 0), ours.stderr + theirs.stderr
+    found = [[s for s in told(objects / name)[0] if s.startswith("OBJECT")] for name in ("ours", "theirs")]
+    assert found[0] == found[1]
+    assert len(found[0]) == 2
+
+
+def test_another_library_cannot_have_a_name_without_its_version(objects: Path) -> None:
+    (objects / "calls.s").write_text(".globl h\nh: call f\n")
+    (objects / "only.s").write_text(".globl _start, f\n_start: call h\nf: ret\n.symver f, f@V1\n")
+    for name in "calls", "only":
+        assert run(GCC, "-c", f"{name}.s", "-o", f"{name}.o", cwd=objects).returncode == 0
+    assert run(GNU_LD, "-shared", "calls.o", "-o", "libcalls.so", cwd=objects).returncode == 0
+    for linker in (lambda *words: run(GNU_LD, *words, cwd=objects)), (lambda *words: our_ld(objects, *words)):
+        done = linker("only.o", "libcalls.so", "-o", "out")
+        assert "local symbol `f' in only.o is referenced by DSO" in done.stderr
+        assert done.returncode == 1
+
+
 PROGRAM = """
 asm(".symver f_old, f@V1"); int f_old(void), f(void), foo(void), getold(void);
 int main(void) { return 100 * f_old() + 10 * f() + getold() / 50; }

@@ -200,10 +200,12 @@ DF_1_LOADFLTR = 0x10
 DF_1_INITFIRST = 0x20
 DF_1_NOOPEN = 0x40
 DF_1_ORIGIN = 0x80
+DF_1_DIRECT = 0x100
 DF_1_INTERPOSE = 0x400
 DF_1_NODEFLIB = 0x800
 DF_1_NODUMP = 0x1000
 DF_1_GLOBAUDIT = 0x01000000
+DF_1_SINGLETON = 0x02000000
 DF_1_PIE = 0x08000000
 
 # symbol versions: bit of a .gnu.version entry that is not the default of its name, the numbers that mean no version,

@@ -50,7 +50,13 @@ from .synthetic.synthesis import (
     write_search_table,
 )
 from .undefined_references import check_references
-from .visibility.version_script import NO_SCRIPT, check_versions, local_symbols, parse_version_script
+from .visibility.version_script import (
+    NO_SCRIPT,
+    check_versions,
+    local_symbols,
+    parse_version_script,
+    with_own_versions,
+)
 
 if TYPE_CHECKING:
     from .script.reading.tree import Script
@@ -72,7 +78,10 @@ def link(inputs: Sequence[Input], options: LinkOptions) -> LinkResult:
     # Resolve each name to a definition. This selects the archive members that take part.
     script = parse_version_script(options.version_script) if options.version_script else NO_SCRIPT
     resolution = resolve(opened, options, errors, script.versions)
-    auditors = (name for library in resolution.libraries for name in library.audit.split(":") if name)
+    libraries = (
+        each.library for each in opened if each.library
+    )  # as in GNU ld, also those that nothing needs
+    auditors = (name for library in libraries for name in library.audit.split(":") if name)
     options = replace(options, depaudit=tuple(dict.fromkeys((*options.depaudit, *auditors))))
     if not is_dynamic(resolution, options):
         options = replace(options, static=True)  # nothing is left to a loader
@@ -100,6 +109,7 @@ def link(inputs: Sequence[Input], options: LinkOptions) -> LinkResult:
         check_versions(program, script, errors)
     local = local_symbols(program, script, options.exclude_libs)
     public = exported(program, options, local)
+    script = with_own_versions(script, program, public, options)
 
     # Drop unreachable sections, and merge equal constants. Without relaxation code gets its final size.
     keep = None
@@ -196,7 +206,7 @@ def link(inputs: Sequence[Input], options: LinkOptions) -> LinkResult:
     entry = _entry(program, layout, known, options, errors)
     errors.checkpoint()
     write_search_table(image, layout, made)
-    symbols = build(program, layout, known, options) if options.strip != "all" else None
+    symbols = build(program, layout, known, options, local) if options.strip != "all" else None
     image, stored = compress(image, layout, options.compression) if options.compression else (image, layout)
     exec_stack = wants_exec_stack(resolution) if options.exec_stack is None else options.exec_stack
     segments = phdrs(stored, options, exec_stack)

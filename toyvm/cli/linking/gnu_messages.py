@@ -8,6 +8,7 @@ _PLACE = re.compile(r"(?P<line>.*:\d+):\d+: (?:error: )?(?P<text>.*)")
 _PLACELESS = re.compile(
     r"region `|section `.*' will not fit|address \w+ of section|section \S+ [LV]MA \["
 )  # what GNU ld says without a place
+_FINAL = re.compile(r"is referenced by DSO|no symbol version section")  # what the last pass of GNU ld reports
 _WITH_ERROR = re.compile(r"alias|memory region")  # what it calls an error in words
 
 
@@ -16,7 +17,7 @@ def shaped(message: str) -> str:
     first, _, rest = message.partition("\n")
     found = _PLACE.fullmatch(first)
     if found is None:
-        return message
+        return f"{message}\nld: final link failed: bad value" if _FINAL.search(first) else message
     kept = [line for line in rest.split("\n") if line and not line.startswith("  ")]
     text = found["text"]
     mark = "error: " if _WITH_ERROR.search(text) else ""

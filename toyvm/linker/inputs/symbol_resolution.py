@@ -107,7 +107,8 @@ def resolve(
             resolver.add_group(list(members))
     if resolver.libraries:
         resolver.look_beyond()
-    if options.kind != "exec" or resolver.libraries:
+    bare = options.export_dynamic and not options.dynamic_linker  # dynamic without libraries
+    if options.kind != "exec" or resolver.libraries or bare:
         resolver.define_versions()
     return resolver.finish()
 
@@ -283,7 +284,7 @@ class _Resolver:
         self.files.append(Loaded(obj, ids, *origin))
         for at, (name, row) in enumerate(zip(names, obj.symbols.array[first:].tolist(), strict=True)):
             symbol = self.symbols.get(name)
-            if symbol is None or (self.versions and "@" in name):
+            if symbol is None or "@" in name:
                 symbol = self._versioned(name, row[3], obj) if "@" in name else self.symbols.add(name)
             ids[at] = symbol.id
             self._enter_row(symbol, first + at, row, bool(undefined[at]))
@@ -396,19 +397,20 @@ class _Resolver:
         else:
             symbol = self.symbols.add(base)
             self.symbols.numbers[name] = self.defaults[f"{base}@{version}"] = symbol.id
-        if version in self.versions:
+        if version in self.versions or not self.options.shared:
             symbol.version = version
         return symbol
 
     def define_versions(self) -> None:
-        """Define a symbol for each version of the output."""
-        rows = [
-            (0, st_info(STB_GLOBAL, STT_OBJECT), STV_DEFAULT, SHN_ABS, 0, 0)
-            for name in self.versions
-            if name not in self.symbols.numbers
-        ]
+        """Define a symbol for each version of the output. A program needs no script for that of `foo@V`, if others see it."""
+        versions = self.versions.copy()
+        for number, version in self.symbols.versions.items():
+            symbol = self.symbols[number]
+            if self.options.export_dynamic or symbol.library_reference or symbol.dynamic_name in self.exports:
+                versions.setdefault(version)
+        names = ["", *(name for name in versions if name not in self.symbols.numbers)]
+        rows = [(0, st_info(STB_GLOBAL, STT_OBJECT), STV_DEFAULT, SHN_ABS, 0, 0)] * (len(names) - 1)
         if rows:
-            names = ["", *(name for name in self.versions if name not in self.symbols.numbers)]
             array = np.array([(0, 0, 0, 0, 0, 0), *rows], dtype=SYM)
             flags = self.files[0].object.e_flags if self.files else 0
             self._add_object(ObjectFile("*versions*", (NULL_SECTION,), SymbolTable(names, array, 1), flags))
@@ -549,6 +551,10 @@ class _Resolver:
                 if symbol is not None and not self._differs_in_type(symbol, shared):
                     symbol.library_reference = True
         self._join_versions()
+        if self.options.shared:
+            self._check_references()
+        if not self.options.shared:
+            self._add_aliases()
         table = self.symbols
         commons = np.flatnonzero(table.column("kind") == DefinitionKind.COMMON).tolist()
         for symbol in table.of(commons) if not self.options.define_commons else ():
@@ -572,11 +578,68 @@ class _Resolver:
             return False
         return (here in _FUNCTIONS) != (shared.type in _FUNCTIONS)
 
+    def _check_references(self) -> None:
+        """Report references to `foo@V` that nothing defines, if no version can say so in the output."""
+        table = self.symbols
+        if self.versions or any(shared.version for shared in table.shared.values()):
+            return
+        for symbol in table.of([number for name, number in table.numbers.items() if "@" in name]):
+            if symbol.kind is DefinitionKind.UNDEFINED and symbol.strong_reference:
+                self.errors.error(f"no symbol version section for versioned symbol `{symbol.name}'")
+
+    def _add_aliases(self) -> None:
+        """Add the other names of the libraries' data that objects refer to: if there is a copy, all must lead to it."""
+        table = self.symbols
+        rows = np.flatnonzero(table.column("kind") == DefinitionKind.SHARED).tolist()
+        for symbol in table.of(rows):
+            shared = symbol.shared
+            if shared is None or shared.type != STT_OBJECT or not symbol.object_reference:
+                continue
+            library = self.libraries[symbol.file]
+            for name in library.aliases[shared.section, shared.value]:
+                found = library.exports.get(name) or library.versioned.get(name)
+                if name not in table.numbers and found is not None:
+                    alias = table.add(name)
+                    alias.kind, alias.file, alias.shared = DefinitionKind.SHARED, symbol.file, found
+                    alias.weak, alias.size, alias.value, alias.info = (
+                        found.weak,
+                        found.size,
+                        found.value,
+                        found.type,
+                    )
+
+    def _hide_unversioned(self, symbol: GlobalSymbol) -> int | None:
+        """The number of plain `foo`, if it stands beside its other name `foo@V`, which takes its place. Else None."""
+        name = symbol.dynamic_name
+        if symbol.kind is not DefinitionKind.DEFINED or symbol.name == name:
+            return None
+        plain = self.symbols.get(name)
+        if plain is None or plain.kind is not DefinitionKind.DEFINED or plain.version:
+            return None
+        if (plain.file, plain.section, plain.value) != (symbol.file, symbol.section, symbol.value):
+            return None
+        strong = any((name, False) in library.undefined for library in self.libraries)
+        if strong and not self.options.shared and name not in self.exports:
+            file = self.files[plain.file].object.name
+            self.errors.error(f"local symbol `{name}' in {file} is referenced by DSO")
+        return plain.id
+
     def _join_versions(self) -> None:
-        """References to `foo@V` are references to `foo` where both mean one definition: it has one address and one copy."""
+        """References to `foo@V` are references to `foo` where both mean one definition: it has one address and one copy.
+
+        Of a definition with both names, as .symver makes it, only `foo@V` stays.
+        """
         table = self.symbols
         joined = np.arange(len(table), dtype=np.int64)
         for symbol in table.of([number for name, number in table.numbers.items() if "@" in name]):
+            plain = self._hide_unversioned(symbol) if self.options.kind != "relocatable" else None
+            if plain is not None:
+                joined[plain] = symbol.id
+                table.object_reference[symbol.id] |= table.object_reference[plain]
+                table.strong_reference[symbol.id] |= table.strong_reference[plain]
+                table.reset(plain)
+                table.numbers[symbol.dynamic_name] = symbol.id
+                continue
             other: int | None = None
             if symbol.kind is DefinitionKind.UNDEFINED:
                 other = self.defaults.get(symbol.name)

@@ -6,7 +6,7 @@ import numpy as np
 
 from toyvm.base.record import replace
 
-from ...elf.constants import SHT_NOBITS
+from ...elf.constants import SHT_NOBITS, STV_HIDDEN, STV_INTERNAL
 from ..image_layout import ImageLayout
 from ..inputs.columns import Column, ProgramColumns
 from ..inputs.global_symbols import DefinitionKind
@@ -36,13 +36,20 @@ class Scripted:
         )
 
     def with_provided(self, resolution: Resolution) -> Resolution:
-        """The resolution with symbols that only expressions of PROVIDE name, whose symbols the objects need."""
+        """The resolution with symbols that only expressions of PROVIDE name, whose symbols the objects need.
+
+        What an object defines itself, PROVIDE_HIDDEN hides all the same, as in GNU ld.
+        """
         names = self.names()
         provided = {
             a.name: a for a in self.script.assignments() if a.provide and a.name not in names.assigned
         }
         symbols, table = resolution.symbols, resolution.table
         queue = [name for name in provided if name in table and table[name].kind is DefinitionKind.UNDEFINED]
+        for name in (a.name for a in provided.values() if a.hidden and a.name in table):
+            known = table[name]
+            if known.kind is DefinitionKind.DEFINED and known.visibility != STV_INTERNAL:
+                known.visibility = STV_HIDDEN
         for name in queue:
             for other in sorted(names_in(provided[name].value)) if name in provided else ():
                 if other not in table and other not in names.assigned:

@@ -34,7 +34,7 @@ from toyvm.elf.record_arrays import SYM, Names
 
 from ..image_layout import ImageLayout
 from ..inputs.columns import ABSOLUTE, LINKER, SHARED, UNDEFINED, Column, ProgramColumns
-from ..inputs.global_symbols import GlobalSymbols
+from ..inputs.global_symbols import GlobalSymbol
 from ..link_options import LinkOptions
 from .addresses import Addresses
 
@@ -131,10 +131,10 @@ def _linker_visibility(layout: ImageLayout, program: ProgramColumns, name: str) 
 
 
 def build(
-    program: ProgramColumns, layout: ImageLayout, known: Addresses, options: LinkOptions
+    program: ProgramColumns, layout: ImageLayout, known: Addresses, options: LinkOptions, local: Column
 ) -> SymbolTableBytes:
-    """The whole table."""
-    return _Builder(program, layout, known, options).build()
+    """The whole table. `local` marks globals that a version script keeps in the file."""
+    return _Builder(program, layout, known, options, local).build()
 
 
 class _Builder:
@@ -144,9 +144,15 @@ class _Builder:
     """
 
     def __init__(
-        self, program: ProgramColumns, layout: ImageLayout, known: Addresses, options: LinkOptions
+        self,
+        program: ProgramColumns,
+        layout: ImageLayout,
+        known: Addresses,
+        options: LinkOptions,
+        local: Column,
     ) -> None:
         self.program, self.layout, self.known, self.options = program, layout, known, options
+        self.local = np.zeros_like(local) if options.static else local  # no version script there
         self.numbers = section_numbers(layout)
         self.wanted = np.zeros(len(program.symbols), dtype=bool)
         self.retained = None if options.retained is None else frozenset(options.retained)
@@ -309,11 +315,8 @@ class _Builder:
         for at in linker.tolist():
             name = table.names[ids[at]]
             shndx[at], kind[at] = self._made(name, int(self.known.symbol[ids[at]]))
-        hidden = (
-            ((seen == STV_HIDDEN) | (seen == STV_INTERNAL))
-            & (shndx != SHN_UNDEF)
-            & self._local_if_hidden(ids)
-        )
+        hidden = ((seen == STV_HIDDEN) | (seen == STV_INTERNAL)) & self._local_if_hidden(ids)
+        hidden = (hidden | self.local[ids]) & (shndx != SHN_UNDEF)
         seen[hidden] = STV_DEFAULT  # as in GNU ld: a local symbol has nobody to hide from
         for at in linker.tolist():
             name = table.names[ids[at]]
@@ -329,7 +332,10 @@ class _Builder:
         order = np.concatenate((np.flatnonzero(hidden), np.flatnonzero(~hidden)))
         self.index[ids[order]] = np.arange(len(order)) + self.count
         first_global = self.count + int(hidden.sum())
-        self._add([_full_name(table, number) for number in ids.tolist()], rows[order], order)
+        names = [table.names[number] for number in ids.tolist()]
+        if table.versions or table.shared:
+            names = [_versioned(table[number]) for number in ids.tolist()]
+        self._add(names, rows[order], order)
         return first_global
 
     def _local_if_hidden(self, ids: Column) -> Column:
@@ -372,10 +378,14 @@ def any_unique(program: ProgramColumns) -> bool:
     return bool((unique & (program.symbols.sid[: len(unique)] >= 0)).any())
 
 
-def _full_name(table: GlobalSymbols, number: int) -> str:
-    """The name in .symtab: as in GNU ld, that of a default version says so (`foo@@V`)."""
-    name, version = table.names[number], table.versions.get(number)
-    return f"{name}@@{version}" if version and "@" not in name else name
+def _versioned(symbol: GlobalSymbol) -> str:
+    """The name in .symtab, with its version: `foo@V` of a library, `foo@@V` for a default version defined here."""
+    name, shared = symbol.name, symbol.shared
+    if "@" in name:
+        return name
+    if shared is not None and shared.version:
+        return f"{name}@{shared.version}"
+    return f"{name}@@{symbol.version}" if symbol.version else name
 
 
 def _by_file(files: Column, ids: Column) -> Iterator[tuple[int, Column]]:

@@ -21,6 +21,7 @@ from ...elf.demangling import demangled
 from ..inputs.columns import SHARED, UNDEFINED, Column, ProgramColumns
 from ..inputs.global_symbols import DefinitionKind, GlobalSymbol
 from ..link_errors import Diagnostics
+from ..link_options import LinkOptions
 from .name_patterns import NamePattern, matches_any
 
 MAX_VERSIONS = 0x7F00  # .gnu.version has 15 bits for the number of a version
@@ -121,6 +122,18 @@ class VersionScript:
 
 
 NO_SCRIPT = VersionScript()
+
+
+def with_own_versions(
+    script: VersionScript, program: ProgramColumns, public: Column, options: LinkOptions
+) -> VersionScript:
+    """The script and, for a program, the versions of exported definitions such as `foo@V` that it does not name."""
+    known = set(script.versions)
+    named = program.resolution.symbols.versions
+    more = dict.fromkeys(named[n] for n in sorted(named) if public[n] and named[n] not in known)
+    if options.shared or not more or not all(node.name for node in script.nodes):
+        return script
+    return VersionScript((*script.nodes, *(VersionNode(version, (), (), ()) for version in more)))
 
 
 def parse_version_script(text: str) -> VersionScript:

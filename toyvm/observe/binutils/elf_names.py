@@ -140,10 +140,16 @@ _FLAGS_1 = (
     (c.DF_1_GLOBAL, "GLOBAL"),
     (c.DF_1_GROUP, "GROUP"),
     (c.DF_1_NODELETE, "NODELETE"),
+    (c.DF_1_LOADFLTR, "LOADFLTR"),
     (c.DF_1_INITFIRST, "INITFIRST"),
     (c.DF_1_NOOPEN, "NOOPEN"),
     (c.DF_1_ORIGIN, "ORIGIN"),
+    (c.DF_1_DIRECT, "DIRECT"),
+    (c.DF_1_INTERPOSE, "INTERPOSE"),
     (c.DF_1_NODEFLIB, "NODEFLIB"),
+    (c.DF_1_NODUMP, "NODUMP"),
+    (c.DF_1_GLOBAUDIT, "GLOBAUDIT"),
+    (c.DF_1_SINGLETON, "SINGLETON"),
     (c.DF_1_PIE, "PIE"),
 )
 

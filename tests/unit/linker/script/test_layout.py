@@ -201,7 +201,7 @@ def test_entry() -> None:
     assert elf_of(script_link("ENTRY(one) " + layout)).header.entry == 0x1006
     assert elf_of(script_link("ENTRY(one) " + layout, entry="value")).header.entry != 0x1006
     assert elf_of(script_link(layout)).header.entry == 0x1000
-    assert script_link(layout).warnings == ()
+    assert not any("entry" in warning for warning in script_link(layout).warnings)
     assert "cannot find entry symbol nothing" in script_link("ENTRY(nothing) " + layout).warnings[0]
 
 
