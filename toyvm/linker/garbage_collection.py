@@ -50,7 +50,8 @@ def collect(
     sections = program.sections
     live = sections.live & (marker.marked | ~sections.alloc)
     follows = ~sections.alloc & ((sections.flags & SHF_LINK_ORDER) != 0) & (sections.link >= 0)
-    live &= ~follows | live[np.maximum(sections.link, 0)]
+    itself = sections.link == np.arange(len(sections))  # such a section lives if something names it
+    live &= ~follows | np.where(itself, marker.marked, live[np.maximum(sections.link, 0)])
     frames = eh_frame_sections(program)
     live[frames] = True
     if options.print_gc_sections:

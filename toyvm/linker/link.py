@@ -71,6 +71,9 @@ def link(inputs: Sequence[Input], options: LinkOptions) -> LinkResult:
         if options.pic:
             errors.error("elf32lriscv: only static executables and -r are supported")
 
+    if options.image_base is not None and options.image_base % options.page:
+        errors.warning("address of `text-segment' isn't multiple of maximum page size")
+
     # Read everything that the command line names. A linker script may name more, and orders the output.
     opened, options, scripted = _open(inputs, options, errors)
     errors.checkpoint()

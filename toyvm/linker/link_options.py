@@ -99,6 +99,7 @@ class LinkOptions(Record):
     keep_exported: bool = False  # --gc-keep-exported
     define_commons: bool = True  # else --no-define-common: a library leaves them undefined
     sort_common: str = ""  # --sort-common: "ascending", "descending"
+    force_groups: bool = False  # --force-group-allocation: with -r, members of groups are as other sections
     section_bounds: bool = False  # -Ur: with -r, __start_NAME and __stop_NAME have values, too
     place_commons: bool = False  # -d: with -r, common symbols get their places
     common_type: bool | None = (
@@ -111,7 +112,8 @@ class LinkOptions(Record):
     warn_exec_stack: bool | None = None  # None: only where an object asks for it, not -z execstack
     warn_rwx: bool = True  # ... of segments that may be both written and executed
     unique_symbols: bool = False  # -z unique-symbol: .symtab has each local name once
-    text_relocations: bool = False  # -z notext: allowed, with a warning
+    text_relocations: bool = False  # -z notext, --warn-textrel: allowed
+    warn_textrel: bool = False
     flags_1: int = 0  # bits of DT_FLAGS_1 that -z keywords ask for
     stack_size: int = 0  # of PT_GNU_STACK; 0: the system's
     auxiliary: tuple[str, ...] = ()

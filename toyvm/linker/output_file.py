@@ -33,7 +33,10 @@ from ..elf.constants import (
     SHF_INFO_LINK,
     SHF_LINK_ORDER,
     SHF_TLS,
+    SHT_FINI_ARRAY,
+    SHT_INIT_ARRAY,
     SHT_NOBITS,
+    SHT_PREINIT_ARRAY,
     SHT_RELA,
     SHT_STRTAB,
     SHT_SYMTAB,
@@ -190,6 +193,9 @@ def _linked(program: ProgramColumns, layout: ImageLayout, section: OutputSection
     return int(numbers[homes[0]]) if len(homes) else 0
 
 
+_ARRAYS = (SHT_INIT_ARRAY, SHT_FINI_ARRAY, SHT_PREINIT_ARRAY)  # tables of addresses, whatever the inputs say
+
+
 def _section_header(
     section: OutputSection, names: Strings, index: Mapping[str, int], infos: Mapping[str, int]
 ) -> Shdr:
@@ -202,7 +208,8 @@ def _section_header(
     if section.name == ".rela.plt":
         info = index.get(".got.plt", index.get(".got", 0))
         flags |= SHF_INFO_LINK if info else 0
+    entsize = 8 if section.type in _ARRAYS else section.entsize
     return Shdr(
         names.add(section.name), section.type, flags, section.addr, section.offset, section.size, link, info,
-        section.align, section.entsize,
+        section.align, entsize,
     )  # fmt: skip

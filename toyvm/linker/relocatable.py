@@ -65,6 +65,7 @@ from .provided_symbols import provide
 from .synthetic.eh_frame import drop_dead_frames
 from .synthetic.symbol_table import with_counts
 from .synthetic.synthesis import BUILD_ID, build_id_note, with_digest
+from .undefined_references import check_discarded
 
 if TYPE_CHECKING:
     from .script.scripted import Scripted
@@ -101,6 +102,9 @@ def link_relocatable(inputs: Sequence[Input], options: LinkOptions) -> Relocatab
     warn_of_exec_stack(resolution, options, errors)
     program = flatten(resolution, errors, relocatable=True, commons=options.place_commons)
     errors.checkpoint()
+    if options.force_groups:
+        flags = program.sections.flags & ~SHF_GROUP
+        program = replace(program, sections=replace(program.sections, flags=flags))
     notes = np.array([name == PROPERTIES for name in program.sections.name], dtype=bool)
     program = replace(program, sections=replace(program.sections, live=program.sections.live & ~notes))
     if options.strip:
@@ -111,6 +115,7 @@ def link_relocatable(inputs: Sequence[Input], options: LinkOptions) -> Relocatab
         errors.checkpoint()
         program = collect(program, options, np.zeros(len(resolution.symbols), dtype=bool), errors)
     program = drop_dead_frames(program)
+    check_discarded(program, errors)
     layout = None
     if scripted:
         program, layout = _laid_out(program, scripted, errors)
@@ -204,8 +209,10 @@ class _Joiner:
             self._symbol("", STB_LOCAL, STT_SECTION, 0, joined.number, 0, 0)
         number = self._locals()
         first_global = len(self.names)
+        relocs = self.program.relocs
+        used = set(relocs.sym[self.program.sections.live[relocs.sid]].tolist())
         for symbol in self.program.resolution.symbols:
-            if symbol.object_reference and not self._is_gone(symbol):
+            if (symbol.object_reference or symbol.id in used) and not self._is_gone(symbol):
                 number[symbol.id] = self._global(symbol)
         self._assigned(number)
         self._defsyms(number)
@@ -237,7 +244,8 @@ class _Joiner:
             (file, group)
             for file, loaded in enumerate(program.resolution.files)
             for group in loaded.object.groups
-            if any(program.sections.live[program.file_sections[file] + member] for member in group.members)
+            if not self.options.force_groups
+            and any(program.sections.live[program.file_sections[file] + member] for member in group.members)
         ]
         group_of = {
             int(program.file_sections[file]) + member: index

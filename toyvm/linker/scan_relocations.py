@@ -234,11 +234,19 @@ def _check(
             )
     readonly = (program.sections.flags[relocs.sid] & SHF_WRITE) == 0
     dynamic = DYNAMIC[relocs.type] & readonly & (foreign | (here if options.pic else False))
+    if options.text_relocations:
+        if options.warn_textrel and dynamic.any():
+            named = np.flatnonzero(dynamic & (relocs.sym < program.symbols.globals))[:1].tolist()
+            for row, home in ((row, int(relocs.sid[row])) for row in named):  # GNU ld names one
+                errors.warning(
+                    f"{program.file_name(int(program.sections.file[home]))}: warning: relocation against "
+                    f"`{program.symbol_name(int(relocs.sym[row]))}' in read-only section `{program.sections.name[home]}'"
+                )
+            what = "a shared object" if options.shared else "a PIE" if options.pic else "a PDE"
+            errors.warning(f"creating DT_TEXTREL in {what}")
+        return
     for row in np.flatnonzero(dynamic)[:_DATA_SHARED].tolist():
         place = f"{program.section_label(int(relocs.sid[row]))}+{int(relocs.offset[row]):#x})"
         name = program.symbol_name(int(relocs.sym[row]))
         message = f"{place}: relocation R_RISCV_64 against `{name}' in read-only section"
-        if options.text_relocations:
-            errors.warning(f"{message}: creating DT_TEXTREL")
-        else:
-            errors.error(f"{message}; recompile with -fPIC, or allow it with -z notext")
+        errors.error(f"{message}; recompile with -fPIC, or allow it with -z notext")

@@ -121,15 +121,33 @@ def _discarded(program: ProgramColumns, relocs: RelocColumns, errors: Diagnostic
         here, there = int(relocs.sid[row]), int(sid[row])
         if sections.name[here] == ".eh_frame":
             continue
-        name = program.symbol_name(int(relocs.sym[row]))
-        errors.limited(
-            f"discarded {here}",
-            REFERENCES_SHOWN,
-            f"`{name}' referenced in section `{sections.name[here]}' of "
-            f"{program.file_name(int(sections.file[here]))}: defined in discarded section "
-            f"`{sections.name[there]}' of {program.file_name(int(sections.file[there]))}",
-            f"{program.section_label(here)}): more references to discarded sections follow",
-        )
+        _refers(program, relocs, row, there, errors)
+
+
+def check_discarded(program: ProgramColumns, errors: Diagnostics) -> None:
+    """With -r: report sections in memory that refer to discarded ones."""
+    _discarded(program, program.relocs.where(program.sections.live[program.relocs.sid]), errors)
+
+
+def _refers(program: ProgramColumns, relocs: RelocColumns, row: int, there: int, errors: Diagnostics) -> None:
+    """Report relocation `row`, whose symbol is in the discarded section `there`."""
+    here, sections = int(relocs.sid[row]), program.sections
+    errors.limited(
+        f"discarded {here}",
+        REFERENCES_SHOWN,
+        f"`{program.symbol_name(int(relocs.sym[row]))}' referenced in section `{sections.name[here]}' of "
+        f"{program.file_name(int(sections.file[here]))}: defined in discarded section "
+        f"`{sections.name[there]}{_group(program, there)}' of {program.file_name(int(sections.file[there]))}",
+        f"{program.section_label(here)}): more references to discarded sections follow",
+    )
+
+
+def _group(program: ProgramColumns, sid: int) -> str:
+    """`[NAME]` of the group that a section is in, or ""."""
+    file = int(program.sections.file[sid])
+    loaded, number = program.resolution.files[file], sid - int(program.file_sections[file])
+    group = next((each for each in loaded.object.groups if number in each.members), None)
+    return f"[{loaded.object.symbols.names[group.signature]}]" if group is not None else ""
 
 
 def _warnings(

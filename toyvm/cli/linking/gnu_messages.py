@@ -9,7 +9,8 @@ _PLACELESS = re.compile(
     r"region `|section `.*' will not fit|address \w+ of section|section \S+ [LV]MA \["
 )  # what GNU ld says without a place
 _FINAL = re.compile(r"is referenced by DSO|no symbol version section")  # what the last pass of GNU ld reports
-_WITH_ERROR = re.compile(r"alias|memory region")  # what it calls an error in words
+_SYNTAX = ("files can be sorted by name only",)  # what GNU ld's grammar does not have
+_WITH_ERROR = re.compile(r"alias|memory region|align with input")  # what it calls an error in words
 
 
 def shaped(message: str) -> str:
@@ -19,7 +20,7 @@ def shaped(message: str) -> str:
     if found is None:
         return f"{message}\nld: final link failed: bad value" if _FINAL.search(first) else message
     kept = [line for line in rest.split("\n") if line and not line.startswith("  ")]
-    text = found["text"]
+    text = "syntax error" if found["text"] in _SYNTAX else found["text"]
     mark = "error: " if _WITH_ERROR.search(text) else ""
     head = text if _PLACELESS.match(text) else f"{found['line']}: {mark}{text}"
     return "\n".join([head, *kept])

@@ -80,7 +80,7 @@ no-warn-common no-print-gc-sections
 no-warn-mismatch no-warn-search-mismatch no-whole-program O0 O1 O2 threads no-threads build-id-link
 EL Bgroup Qy accept-unknown-input-arch no-accept-unknown-input-arch ctf-variables no-ctf-variables
 no-keep-memory reduce-memory-overheads stats traditional-format warn-constructors warn-multiple-gp warn-once
-warn-section-align warn-textrel warn-shared-textrel warn-alternate-em strip-discarded no-strip-discarded map-whole-files
+warn-section-align warn-alternate-em strip-discarded no-strip-discarded map-whole-files
 no-map-whole-files force-exe-suffix embedded-relocs flto
 """
 IGNORED = {**dict.fromkeys(_WITH_VALUE.split(), True), **dict.fromkeys(_ALONE.split(), False)}

@@ -259,8 +259,10 @@ class _Resolver:
         first = obj.symbols.first_global
         names, rows = list(obj.symbols.names[first:]), obj.symbols.array[first:]
         undefined = rows["st_shndx"] == SHN_UNDEF
+        mentioned = np.ones(len(rows), dtype=bool)  # a definition that is left out mentions nothing
         for section in dropped:
-            undefined |= rows["st_shndx"] == section
+            mentioned &= rows["st_shndx"] != section
+        undefined |= ~mentioned
         if self.wrapped:
             for row in np.flatnonzero(undefined).tolist():
                 names[row] = self.wrapped.get(names[row], names[row])
@@ -269,8 +271,10 @@ class _Resolver:
             return
         numbers = self.symbols.add_all(names)
         self.files.append(Loaded(obj, numbers, dropped, archive, reason))
+        before = self.symbols.object_reference[numbers[~mentioned]]
         if len(set(numbers.tolist())) == len(numbers):
             self._enter(numbers, rows, undefined, first)
+            self.symbols.object_reference[numbers[~mentioned]] = before
             return
         for index, (number, row) in enumerate(zip(numbers.tolist(), rows.tolist(), strict=True), first):
             self._enter_row(self.symbols[number], index, row, bool(undefined[index - first]))

@@ -147,6 +147,7 @@ def completed(script: Script, inputs: Sequence[Input], options: LinkOptions) -> 
         "wanted": wanted,
         "version_script": options.version_script + "\n".join(script.versions),
         "defsyms": (),
+        "force_groups": options.force_groups or script.force_groups,
         "output_format": options.output_format or script.output_format,
         "output": script.output if options.output == "a.out" and script.output else options.output,
     }

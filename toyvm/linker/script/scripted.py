@@ -6,7 +6,7 @@ import numpy as np
 
 from toyvm.base.record import replace
 
-from ...elf.constants import SHT_NOBITS, STV_HIDDEN, STV_INTERNAL
+from ...elf.constants import SHF_LINK_ORDER, SHT_NOBITS, STV_HIDDEN, STV_INTERNAL
 from ..image_layout import ImageLayout
 from ..inputs.columns import Column, ProgramColumns
 from ..inputs.global_symbols import DefinitionKind
@@ -18,6 +18,15 @@ from .arranging import arrange
 from .layout import lay_out_by_script
 from .plan import Plan
 from .reading.tree import CrossReferences, Script, names_in
+
+
+def without_partners(program: ProgramColumns, live: Column) -> Column:
+    """`live` without the sections with SHF_LINK_ORDER that name a section which is not: they go with it."""
+    link = program.sections.link
+    named = ((program.sections.flags & SHF_LINK_ORDER) != 0) & (link >= 0)
+    while (gone := live & named & ~live[np.maximum(link, 0)]).any():
+        live = live & ~gone
+    return live
 
 
 class Scripted:
@@ -64,7 +73,7 @@ class Scripted:
     def without_discarded(self, program: ProgramColumns) -> tuple[ProgramColumns, Column]:
         """(the program without sections of /DISCARD/, which sections KEEP keeps)."""
         plan = self.plan(program)
-        live = program.sections.live & ~plan.discarded
+        live = without_partners(program, program.sections.live & ~plan.discarded)
         unloaded = np.array([*(out.statement.type == "NOLOAD" for out in plan.outs), False], dtype=bool)
         self.unloaded = unloaded[plan.out_of]
         return replace(program, sections=replace(program.sections, live=live)), plan.keep

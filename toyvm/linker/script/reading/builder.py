@@ -245,7 +245,7 @@ class Builder(CommandBuilder):
             fields[field] = True if field == "align_with_input" else part.value
         if fields.get("align_with_input") and fields.get("align") is not None:
             raise next(iter([part.place for part in parts]), Place(self.source, 0, 0)).error(
-                "ALIGN_WITH_INPUT and ALIGN exclude each other"
+                "align with input and explicit align specified"
             )
         return fields
 

@@ -166,6 +166,9 @@ class CommandBuilder(ExpressionBuilder):
         text = str(token)
         self.made.versions.append(text[text.index("{") + 1 : text.rindex("}")])
 
+    def force_groups(self, _: list[Any]) -> None:
+        self.made.force_groups = True
+
     def ignored(self, _: list[Any]) -> None:
         return None
 

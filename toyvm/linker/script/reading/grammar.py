@@ -39,7 +39,7 @@ script: command*
     | OUTPUT_FORMAT "(" file ["," file "," file] ")"          -> output_format
     | FORCE_COMMON_ALLOCATION                                 -> ignored
     | INHIBIT_COMMON_ALLOCATION                               -> ignored
-    | FORCE_GROUP_ALLOCATION                                  -> ignored
+    | FORCE_GROUP_ALLOCATION                                  -> force_groups
     | SEARCH_DIR "(" file ")"                                 -> search
     | OUTPUT "(" file ")"                                     -> output
     | STARTUP "(" file ")"                                    -> startup

@@ -296,6 +296,7 @@ class Script(Record, frozen=False, eq=False):
     externs: list[str] = []
     versions: list[str] = []
     cross_references: list[CrossReferences] = []
+    force_groups: bool = False  # FORCE_GROUP_ALLOCATION
     sane: bool = False  # LD_FEATURE("SANE_EXPR")
     groups: int = 0  # GROUP commands
 
