@@ -60,6 +60,7 @@ class InterpretingEngine(LlvmEngine):
         self._executed = 0  # instructions in Python
         self._next_look = first  # instructions in Python before the next look for the image
         self._requests: dict[int, int] = {}  # by address: how often its counter was used up
+        self._credited: dict[int, int] = {}  # by number of a counter: its value when it last counted as work
         self.interpreted = 0  # entries of the interpreter from Python
 
     def run(self, hart: Hart, budget: int, on_fault: FaultHook | None = None) -> Trap | None:
@@ -304,26 +305,41 @@ class InterpretingEngine(LlvmEngine):
     # --- regions ---
 
     def _arrived(self, pc: int) -> None:
-        """The counter of `pc` is used up: find a region for it, or request one."""
+        """The counter of `pc` is used up: find a region for it, or request one.
+
+        A translation of an earlier run is looked for once, after `arrivals`. Then the counter runs until
+        LLVM may translate the code: each return to Python takes as long as interpreting for a microsecond
+        or ten.
+        """
         thresholds, code = self._thresholds, self._space
         requests = self._requests[pc] = self._requests.get(pc, 0) + 1
-        waited = self._wait(requests - 1)
-        self._arrivals[pc >> 1 & (1 << layout.ARRIVAL_BITS) - 1] = self._wait(requests)
+        slot = pc >> 1 & (1 << layout.ARRIVAL_BITS) - 1
         mmu = self._hart.mmu
         known = pc in code.native or self.adopt(mmu, code, pc)
-        if not known and pc >> PAGE_SHIFT in mmu.tlb.execute and not self.find(mmu, code, pc):
-            if requests < thresholds.patience:
-                self._compile_budget.work += waited
-            else:
-                self.want(pc, waited)
+        if not known and pc >> PAGE_SHIFT in mmu.tlb.execute:
+            if requests > 1:
+                self._credit()
+                self.want(pc)
+            elif not self.find(mmu, code, pc):
+                self._compile_budget.work += thresholds.arrivals
+        self._arrivals[slot] = self._credited[slot] = self._wait(requests)
         function = self._space.native.get(pc)
         if function is not None and self._space.tables is not None:
             self._space.link(pc, function)
 
+    def _credit(self) -> None:
+        """Count the arrivals at all addresses that wait as work."""
+        arrivals, credited = self._arrivals, self._credited
+        for slot, before in credited.items():
+            self._compile_budget.work += before - arrivals[slot]
+            credited[slot] = arrivals[slot]
+
     def _wait(self, requests: int) -> int:
         """How many arrivals come before the next request for a region, after so many."""
-        doublings = min(max(0, requests - self._thresholds.patience), 16)
-        return min(self._thresholds.arrivals << doublings, _LONGEST_WAIT)
+        thresholds = self._thresholds
+        if requests == 1:
+            return min(thresholds.arrivals * max(1, thresholds.patience - 1), _LONGEST_WAIT)
+        return min(thresholds.arrivals << min(requests - 1, 16), _LONGEST_WAIT)
 
     def _region(self, mmu: Mmu, head: int) -> Region | None:
         """See `LlvmEngine`; what the interpreter has executed has run, too."""
