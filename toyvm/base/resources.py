@@ -9,6 +9,7 @@ import os
 import stat
 import sys
 import zlib
+from mmap import PROT_READ, mmap
 
 from .errors import ToyvmError, UsageError
 from .light_types import TYPE_CHECKING, Any, TypeVar
@@ -148,11 +149,11 @@ def _read_kept(path: str, version: bytes) -> Any:
     """The data in a cache file, or None if the file is missing, damaged or of another version."""
     try:
         with open(path, "rb") as stream:
-            content = stream.read()
-    except OSError:
+            content = memoryview(mmap(stream.fileno(), 0, prot=PROT_READ))
+    except (OSError, ValueError):  # ValueError: the file is empty
         return None
     prefix = version + b"\0"
-    if not content.startswith(prefix):
+    if content[: len(prefix)] != prefix:
         return None
     check, payload = content[len(prefix) : len(prefix) + 4], content[len(prefix) + 4 :]
     return marshal.loads(payload) if zlib.crc32(payload).to_bytes(4, "little") == check else None

@@ -476,12 +476,12 @@ class LlvmEngine(ReferenceEngine):
         words = self._state.words
         words[layout.REFILL], words[layout.SEARCH] = symbols["outside"], symbols["refill"]
         words[layout.LEAVE] = symbols["leave"]
-        import ctypes
+        from .native_code import Enter, OnFault
 
-        self._enter = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p)(symbols["enter"])
+        self._enter = Enter(symbols["enter"])
         # The object must live as long as its address is in use.
-        self._callback = ctypes.CFUNCTYPE(*(ctypes.c_uint64,) * 5)(self._fault)
-        words[layout.FAULT] = ctypes.cast(self._callback, ctypes.c_void_p).value or 0
+        self._callback = OnFault(self._fault)
+        words[layout.FAULT] = self._callback.address
 
     def _reset(self) -> None:
         """Drop all native code, because the arena is full."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import mmap
 import struct
+from _ctypes import FUNCFLAG_CDECL, CFuncPtr, _SimpleCData, addressof
 
 from toyvm.base.bits import M64
 from toyvm.base.errors import ElfError
@@ -33,10 +34,42 @@ ANONYMOUS = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
 
 def address_of(memory: mmap.mmap | memoryview | bytearray | array[int]) -> int:
     """The host address of these bytes. The caller keeps them alive while the address is in use."""
-    import ctypes  # only programs with hot code need it
+    return addressof(_Char.from_buffer(memory))
 
-    view = ctypes.c_char.from_buffer(memory)
-    return ctypes.addressof(view)
+
+# `ctypes` is the module `_ctypes` with more types, which take two milliseconds to make.
+class _Char(_SimpleCData):  # type: ignore[type-arg]  # generic in stubs only
+    _type_ = "c"
+
+
+class _Address(_SimpleCData):  # type: ignore[type-arg]  # generic in stubs only
+    _type_ = "P"
+
+
+class _Word(_SimpleCData):  # type: ignore[type-arg]  # generic in stubs only
+    _type_ = "L"  # unsigned long: 8 bytes where there is native code
+
+
+class Enter(CFuncPtr):
+    """The native function `enter` at an address: called with those of the state and of a function."""
+
+    _flags_ = FUNCFLAG_CDECL
+    _argtypes_ = _Address, _Address
+    _restype_ = None
+
+
+class OnFault(CFuncPtr):
+    """A Python function of four numbers with a number as its result, for native code to call."""
+
+    _flags_ = FUNCFLAG_CDECL
+    _argtypes_ = _Word, _Word, _Word, _Word
+    _restype_ = _Word
+
+    @property
+    def address(self) -> int:
+        """The host address of the function, valid as long as this object lives."""
+        address: int = _Word.from_address(addressof(self)).value
+        return address
 
 
 class CodeArena:

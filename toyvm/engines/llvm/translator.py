@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ..python.code_cache import Translation
     from .analysis.regions import Region
     from .compiler import Compiler
+    from .interp.image import InterpreterImage
 
 # The host's memory that LLVM may need for one translation, and for the first one, which loads its
 # library. It is checked first, because LLVM aborts the process if memory runs out.
@@ -85,6 +86,7 @@ class Translator:
             self._cache = CodeCache(folder or cache_path(TRANSLATIONS), version())
         self._asked: set[tuple[int, bytes]] = set()
         self._compiler: Compiler | None = None
+        self.image: InterpreterImage | None = None  # which the engines with this translator share
         self.keeping = True  # new translations go into the cache
 
     def cached(self, head: int, text: bytes) -> Translation | None:

@@ -15,6 +15,7 @@ from __future__ import annotations
 import marshal
 import os
 import zlib
+from importlib.util import source_hash
 from itertools import islice
 
 from toyvm.base.light_types import TYPE_CHECKING
@@ -49,7 +50,7 @@ class CodeCache:
 
     def __init__(self, folder: str, version: bytes, limit: int = TRANSLATIONS_LIMIT):
         self._folder = folder
-        self._version = version
+        self._version = source_hash(version)  # every file has it, and a version has many kilobytes
         self._prefix = os.path.join(folder, f"{zlib.crc32(version):08x}")
         self._limit = limit
         self._written = 0

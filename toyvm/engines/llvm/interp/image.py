@@ -6,7 +6,6 @@ The image has no absolute address, so it is loaded by copying it.
 from __future__ import annotations
 
 import marshal
-from weakref import WeakKeyDictionary
 
 from toyvm.base.light_types import TYPE_CHECKING
 
@@ -22,10 +21,6 @@ _MOST = 4 << 20  # bytes of an image
 NAMES = ("start", "left", "decode", "sought")
 
 
-# Engines that share a translator share its image.
-_LOADED: WeakKeyDictionary[Translator, InterpreterImage] = WeakKeyDictionary()
-
-
 class InterpreterImage:
     """The image in executable memory: its address, that of its decoding table, and of each function of `NAMES`."""
 
@@ -39,9 +34,9 @@ class InterpreterImage:
 
 def cached(translator: Translator) -> InterpreterImage | None:
     """The image that another engine has loaded, or the one from the cache."""
-    image = _LOADED.get(translator)
+    image = translator.image
     if image is None and (found := translator.cached(IMAGE, _KEY)) is not None:
-        image = _LOADED[translator] = InterpreterImage(*marshal.loads(found[2]))
+        image = translator.image = InterpreterImage(*marshal.loads(found[2]))
     return image
 
 
@@ -58,5 +53,5 @@ def make(translator: Translator) -> InterpreterImage:
     table = module.table(lambda name: symbols[name] - arena.base)
     image = code + table, len(code), {name: symbols[name] - arena.base for name in NAMES}
     translator.keep(IMAGE, _KEY, marshal.dumps(image))
-    made = _LOADED[translator] = InterpreterImage(*image)
+    made = translator.image = InterpreterImage(*image)
     return made
