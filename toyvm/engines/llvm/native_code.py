@@ -13,7 +13,7 @@ from _ctypes import FUNCFLAG_CDECL, CFuncPtr, _SimpleCData, addressof
 from toyvm.base.bits import M64
 from toyvm.base.errors import ElfError
 from toyvm.base.light_types import TYPE_CHECKING
-from toyvm.elf.constants import R_SYM_SHIFT, R_TYPE_MASK, SHF_ALLOC, SHT_RELA, SHT_SYMTAB, SYM_SIZE
+from toyvm.elf.constants import R_SYM_SHIFT, R_TYPE_MASK, SHF_ALLOC, SHN_UNDEF, SHT_RELA, SHT_SYMTAB, SYM_SIZE
 from toyvm.elf.headers import Shdr, read_shdrs, string_at
 from toyvm.elf.symbol import relocation_fields, symbol_at
 
@@ -21,6 +21,7 @@ from . import state_layout as layout
 
 if TYPE_CHECKING:
     from array import array
+    from collections.abc import Mapping
 
     from toyvm.machine.physical_memory import PhysicalMemory
 
@@ -83,8 +84,10 @@ class CodeArena:
         self.size = size
         self.used = 0
 
-    def load(self, data: bytes) -> dict[str, int] | None:
+    def load(self, data: bytes, known: Mapping[str, int] = {}) -> dict[str, int] | None:
         """Load an object file; the addresses of its named symbols, or None if it does not fit.
+
+        `known` has the addresses of the symbols that it does not define.
 
         Raises ElfError for a relocation type other than R_X86_64_64, PC32 and PLT32.
         """
@@ -101,7 +104,7 @@ class CodeArena:
                 contents = data[section.offset : section.offset + section.file_size]
                 self._map[at : at + section.size] = contents or bytes(section.size)
                 at += section.size
-        symbols = self._symbols(data, sections, offsets)
+        symbols = self._symbols(data, sections, offsets, known)
         for section in sections:
             if section.type == SHT_RELA and section.info in offsets:
                 table = data[section.offset : section.offset + section.size]
@@ -109,7 +112,9 @@ class CodeArena:
         self.used = at
         return {name: address for name, address in symbols if name}
 
-    def _symbols(self, data: bytes, sections: list[Shdr], offsets: dict[int, int]) -> list[tuple[str, int]]:
+    def _symbols(
+        self, data: bytes, sections: list[Shdr], offsets: dict[int, int], known: Mapping[str, int]
+    ) -> list[tuple[str, int]]:
         """(name, address) of each symbol, in the order of the table."""
         table = next(section for section in sections if section.type == SHT_SYMTAB)
         linked = sections[table.link]
@@ -118,8 +123,9 @@ class CodeArena:
         found = []
         for number in range(table.size // SYM_SIZE):
             symbol = symbol_at(records, number)
+            name = string_at(strings, symbol.name, _NAME)
             address = self.base + offsets.get(symbol.shndx, 0) + symbol.value
-            found.append((string_at(strings, symbol.name, _NAME), address))
+            found.append((name, known.get(name, address) if symbol.shndx == SHN_UNDEF else address))
         return found
 
     def _relocate(self, table: bytes, at: int, symbols: list[tuple[str, int]]) -> None:

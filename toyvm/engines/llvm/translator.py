@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from ..python.code_cache import Translation
     from .analysis.regions import Region
     from .compiler import Compiler
-    from .interp.image import InterpreterImage
 
 # The host's memory that LLVM may need for one translation, and for the first one, which loads its
 # library. It is checked first, because LLVM aborts the process if memory runs out.
@@ -86,7 +85,7 @@ class Translator:
             self._cache = CodeCache(folder or cache_path(TRANSLATIONS), version())
         self._asked: set[tuple[int, bytes]] = set()
         self._compiler: Compiler | None = None
-        self.image: InterpreterImage | None = None  # which the engines with this translator share
+        self.shared: dict[str, object] = {}  # what the engines with this translator share
         self.keeping = True  # new translations go into the cache
 
     def cached(self, head: int, text: bytes) -> Translation | None:
@@ -139,11 +138,15 @@ class Translator:
         if self._cache is not None:
             self._cache.put(head, text, ([], 0, code))
 
-    def compile(self, module: str, *, inline: bool = False) -> bytes:
-        """The object file of a module. Raises MemoryError if the host is short of memory."""
+    def compile(self, module: str, *, inline: bool = False, quick: bool = False) -> bytes:
+        """The object file of a module; `quick`: with little optimisation.
+
+        Raises MemoryError if the host is short of memory.
+        """
         require_host_room(_EACH_BYTES if self._compiler is not None else _FIRST_BYTES)
         if self._compiler is None:
             from .compiler import Compiler  # imports llvmlite, which takes a tenth of a second
 
             self._compiler = Compiler(self._level)
-        return self._compiler.compile(module, inline=inline)
+        compiler = self._compiler.quick() if quick else self._compiler
+        return compiler.compile(module, inline=inline)

@@ -28,7 +28,7 @@ from .. import state_layout as layout
 from ..analysis.regions import control, nodes
 from ..emit.effects_text import native
 from ..emit.float_text import F0
-from ..emit.function_text import IR_NAMES, METADATA
+from ..emit.function_text import CONVENTION, IR_NAMES, METADATA
 from ..runtime.ir_files import render
 from .handler_text import COUNTED, FAR, NEAR, PLACES, HandlerText, discards, handler_tree, is_direct, slots_of
 
@@ -37,6 +37,11 @@ FILES = ("interpreter.ll",)
 # The values of fields that the printer must know; with others, the row's function executes the instruction.
 _KNOWN = {"rm": (7, 0, 1), "csr": (1, 2, 3)}
 _MISSED, _CALLED, _NOTHING = "missed", "called", "nothing"
+_ANY = "handler"  # the name of a function that has no name yet
+_CALLEES = "missed", "spent", "go", "arrive"
+# The extensions whose rows programs execute often, and the rows of F and D that are.
+_OFTEN = frozenset(["I", "C", "M", "Zmmul", "Zalrsc", "Zcd", "Zcb", "Zba", "Zbb", "Zicond"])
+_FLOAT_MEMORY = frozenset(("flw", "fsw", "fld", "fsd"))
 _NUMBERS = frozenset({Op.READ_X, Op.WRITE_X, Op.READ_F, Op.WRITE_F})
 # The table's keys: of 32 bits, funct3 and opcode; of 16 bits, funct3 and op.
 _KEYS_LONG, _KEYS_SHORT = 1024, 32
@@ -56,21 +61,38 @@ class Decoding(Record, eq=False):
 
 
 class HandlerModule:
-    """The text of the module, and the decoding table once the functions have addresses."""
+    """The texts of the module's two parts, and the decoding table once the functions have addresses.
+
+    Programs execute most rows rarely. Compiling the handlers of these takes as long as that of all
+    others, so they are a part of their own, which LLVM need not optimise.
+    """
 
     def __init__(self) -> None:
-        self._functions: list[str] = []
+        self._functions: dict[str, str] = {}  # the name of a function by its text without the name
+        self._rare: set[str] = set()
         self._declared: set[str] = set()
         self._extractors: dict[str, str] = {"": _NOTHING}
         entries = [entry for insn in INSNS.values() for entry in self._decodings(insn)]
         self._filed = file_rows((entry.match, entry.mask, entry.nonzero, entry) for entry in entries)
 
-    def text(self) -> str:
-        """The text of the module."""
-        declared = "\n".join(sorted(self._declared))
-        functions = [*self._functions, *(_extractor(name, body) for body, name in self._extractors.items())]
-        loop = render(FOLDER, FILES, constants())
-        return "\n".join([declared, loop, *functions, METADATA])
+    def often(self) -> str:
+        """The text of the loop and of the handlers that programs execute often."""
+        extractors = [_extractor(name, body) for body, name in self._extractors.items()]
+        return self._part(render(FOLDER, FILES, constants()), *extractors, rare=False)
+
+    def rarely(self) -> str:
+        """The text of the other handlers, which call functions of the first part."""
+        return self._part(
+            *(f"declare {CONVENTION} void @{name}(ptr, ptr, i64, i64)" for name in _CALLEES), rare=True
+        )
+
+    def _part(self, *texts: str, rare: bool) -> str:
+        handlers = [
+            text.replace(_ANY, name, 1)
+            for text, name in self._functions.items()
+            if (name in self._rare) == rare
+        ]
+        return "\n".join([*sorted(self._declared), *texts, *handlers, METADATA])
 
     def table(self, offset: Callable[[str], int]) -> bytes:
         """The decoding table; `offset` gives the place of a function in the image."""
@@ -137,9 +159,13 @@ class HandlerModule:
         return extract, (counted if links else self._print(insn, effects, NEAR), counted, far), True
 
     def _print(self, insn: Insn, effects: Tree, way: str) -> str:
-        name = f"h{len(self._functions)}"
         printer = HandlerText(insn, effects, way)
-        self._functions.append(printer.text(name))
+        text = printer.text(_ANY)
+        name = self._functions.get(text)
+        if name is None:
+            name = self._functions[text] = f"h{len(self._functions)}"
+            if insn.name not in _FLOAT_MEMORY and _OFTEN.isdisjoint(insn.ext.split()):
+                self._rare.add(name)
         self._declared |= printer.declarations
         return name
 

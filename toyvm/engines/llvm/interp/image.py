@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 IMAGE = 1  # the address in the cache key; no instruction is at 1
 _KEY = b"interpreter"
+_SHARED = "interpreter"  # its name in `Translator.shared`
 _MOST = 4 << 20  # bytes of an image
 # The functions that Python needs: where native code enters and leaves the interpreter, and two handlers.
 NAMES = ("start", "left", "decode", "sought")
@@ -34,9 +35,10 @@ class InterpreterImage:
 
 def cached(translator: Translator) -> InterpreterImage | None:
     """The image that another engine has loaded, or the one from the cache."""
-    image = translator.image
+    image = translator.shared.get(_SHARED)
     if image is None and (found := translator.cached(IMAGE, _KEY)) is not None:
-        image = translator.image = InterpreterImage(*marshal.loads(found[2]))
+        image = translator.shared[_SHARED] = InterpreterImage(*marshal.loads(found[2]))
+    assert image is None or isinstance(image, InterpreterImage)
     return image
 
 
@@ -46,12 +48,15 @@ def make(translator: Translator) -> InterpreterImage:
 
     module = HandlerModule()
     arena = CodeArena(_MOST)
-    symbols = arena.load(translator.compile(module.text()))
+    symbols = arena.load(translator.compile(module.often()))
     assert symbols is not None
+    rest = arena.load(translator.compile(module.rarely(), quick=True), symbols)
+    assert rest is not None
+    symbols.update(rest)
     code = arena.contents()
     code += bytes(-len(code) % 16)
     table = module.table(lambda name: symbols[name] - arena.base)
     image = code + table, len(code), {name: symbols[name] - arena.base for name in NAMES}
     translator.keep(IMAGE, _KEY, marshal.dumps(image))
-    made = translator.image = InterpreterImage(*image)
+    made = translator.shared[_SHARED] = InterpreterImage(*image)
     return made
