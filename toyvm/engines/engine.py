@@ -16,7 +16,7 @@ FaultHook = Callable[[Trap, int, int], bool]
 CallHook = Callable[[int, int], bool]
 
 # (instret at an ecall, a0 to a7) -> how many instructions the run may still execute after the call, whose result is
-# then a0 in the list; or -1, and nothing has happened
+# then a0 in the list; or -1, and nothing has happened, or -2: neither, and the call has to wait
 QuickHook = Callable[[int, list[int]], int]
 
 # (pc of an ecall, instret there) -> the hart that runs from now on, and its budget, because the call blocks its
@@ -63,8 +63,8 @@ class Engine(Protocol):
         the run as it is, at `hart.pc`.
 
         An engine may ask `quickly` first, which needs no other registers and changes none but a0.
-        The run goes on behind the ecall. An engine may then ask `on_wait`, with exact registers, whether
-        the run goes on with another hart; that raises the trap like `on_call`.
+        The run goes on behind the ecall. If the call has to wait, an engine may ask `on_wait`, with exact
+        registers, whether the run goes on with another hart; that raises the trap like `on_call`.
         """
         ...
 

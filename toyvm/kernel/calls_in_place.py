@@ -9,7 +9,7 @@ from __future__ import annotations
 from ..base.light_types import TYPE_CHECKING
 from ..machine.traps import Cause, Trap
 from .proc.process import Process, State
-from .quick_calls import QUICK, count, may_be_quick, sleep
+from .quick_calls import NAMES, QUICK, WAIT, may_be_quick, sleep
 from .syscalls.table import find
 from .trap_handling import InPlaceFaults, serve
 
@@ -91,9 +91,14 @@ class InPlaceCalls:
         result = call(kernel, process, arguments)
         if result is None:
             return -1
+        if result == WAIT:
+            return -2
         self._last = instret
         arguments[0] = result
-        count(kernel, process, number)
+        counters, stats, name = process.counters, kernel.system.stats, NAMES[number]
+        counters.syscalls += 1
+        stats.syscalls += 1
+        stats.calls[name] = stats.calls.get(name, 0) + 1
         if self._alone and kernel.scheduler.crowded:  # the call has woken a thread
             self._alone = False
             self._faults.share()

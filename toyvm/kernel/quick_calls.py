@@ -35,6 +35,7 @@ _MOST = 1 << 30  # bytes of a mapping
 # Operations of futex(2): FUTEX_WAIT, WAKE and WAIT_BITSET, private; for the last one with any clock
 _WAIT, _WAKE, _WAIT_BITSET, _WAIT_BITSET_REALTIME = 128, 129, 137, 393
 _TRY_AGAIN = -11 & M64  # EAGAIN
+WAIT = -1  # instead of a result: nothing has happened, and the call has to wait
 
 
 def may_be_quick(kernel: KernelState) -> bool:
@@ -65,7 +66,7 @@ def _read(kernel: KernelState, process: Process, a: Arguments) -> int | None:
         return None
     data = entry[0].read_now(most)
     if data is None:
-        return None
+        return WAIT if entry[0].empty_queue() is not None else None
     pa, done = va + delta, len(data)
     mm.memory.u8[pa : pa + done] = data
     return done
@@ -97,7 +98,9 @@ def _futex(kernel: KernelState, process: Process, a: Arguments) -> int | None:
         key = mm.map, va
         return kernel.futexes.wake(key, sext(a[2], 32)) if kernel.futexes.has_waiters(key) else 0
     value = _waited_for(process, a)
-    return _TRY_AGAIN if value is not None and value != a[2] & 0xFFFFFFFF else None
+    if value is None:
+        return None
+    return WAIT if value == a[2] & 0xFFFFFFFF else _TRY_AGAIN
 
 
 def _waited_for(process: Process, a: Arguments) -> int | None:
@@ -168,6 +171,8 @@ def resume(kernel: KernelState, process: Process) -> bool:
     result: int | None = None
     if number == _READ:
         result = _read(kernel, process, x[10:18])
+        if result == WAIT:
+            return False
     elif number == _FUTEX:
         waiter = process.call.futex
         result = 0 if waiter is not None and waiter.woken else None

@@ -120,7 +120,7 @@ class TimeSlices:
             hart = process.hart
             hart.time_offset = scheduler.now - hart.instret
             budget = self._stretched(process, left)
-            self._faults.begin(process, alone=budget > left)
+            self._faults.turn(process, alone=budget > left)
             self._calls.turn(process, left, alone=budget > left)
             return hart, self._within_limit(budget)
         finally:

@@ -73,6 +73,12 @@ class InPlaceFaults:
         self._alone = alone
         self._answer = None
 
+    def turn(self, process: Process, *, alone: bool) -> None:
+        """Continue the run with `process`; nothing but areas has changed since `begin`."""
+        self._process, self._alone = process, alone
+        self._instret, self._misses = process.hart.instret, process.mm.mmu.tlb.misses
+        self._kernel.system.windows.follow(process.mm.map)
+
     def share(self) -> None:
         """The run is not alone any more, and its budget ends with the quantum."""
         self._alone = False

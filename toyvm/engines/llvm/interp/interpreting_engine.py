@@ -192,8 +192,15 @@ class InterpretingEngine(LlvmEngine):
                     raise error
                 trap = error
             elif status == layout.ECALL:
-                room = self._quick_call(hart, pc, end - left)
+                arguments = words[10:18].tolist()
+                try:
+                    room = self._quickly(end - left, arguments) if self._quickly is not None else -1
+                except BaseException:
+                    self._return(hart, pc, end - left)
+                    raise
                 if room >= 0:
+                    words[10] = arguments[0]
+                    words[layout.RESERVATION] = layout.NO_RESERVATION
                     pc += 4
                     if room < left:
                         end, left = end - left + room, room
@@ -201,7 +208,8 @@ class InterpretingEngine(LlvmEngine):
                     continue
                 self._return(hart, pc, end - left)
                 try:
-                    turn = self._on_wait(pc, end - left) if self._on_wait is not None else None
+                    on_wait = self._on_wait if room == -2 else None
+                    turn = on_wait(pc, end - left) if on_wait is not None else None
                 except Trap as found:
                     return found, left
                 if turn is None:
@@ -260,22 +268,6 @@ class InterpretingEngine(LlvmEngine):
         self._registers_out(hart)
         self._compile_budget.native += instret - hart.instret
         hart.pc, hart.instret = pc, instret
-
-    def _quick_call(self, hart: Hart, pc: int, instret: int) -> int:
-        """Have the kernel make the system call at `pc` with few registers. Returns as `engine.QuickHook` does."""
-        if self._quickly is None:
-            return -1
-        words = self._state.words
-        arguments = words[10:18].tolist()
-        try:
-            room = self._quickly(instret, arguments)
-        except BaseException:
-            self._return(hart, pc, instret)
-            raise
-        if room >= 0:
-            words[10] = arguments[0]
-            words[layout.RESERVATION] = layout.NO_RESERVATION
-        return room
 
     def _system_call(self, hart: Hart, pc: int) -> Trap | None:
         """Have the kernel make the system call at `pc`. Returns the trap if the run must end."""
