@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from tests.support.oracles import GNU_AS, GNU_LD, NM, require_oracle
+from tests.support.oracles import GCC, GNU_AS, GNU_LD, NM, require_oracle
 from toyvm.base.errors import UsageError
 from toyvm.cli.ld import main as ld
 
@@ -84,3 +85,34 @@ def test_unique_symbols(words: str, folder: Path, monkeypatch: pytest.MonkeyPatc
 def test_ambiguous_abbreviations(word: str) -> None:
     with pytest.raises(UsageError, match="unrecognized option"):
         ld([word, os.devnull])
+
+
+DECLARED = {
+    "first": "int f(void) { return 1; }\nint v = 1;\n",
+    "second": "\nint f(void) { return 1; }\n\nint v = 2;\n",
+    "warns": "int g(void);\n\nint (*table[])(void) = { 0, g };\nint h(void) { return g(); }\n",
+    "old": 'int g(void) { return 1; }\nconst char w[] __attribute__((section(".gnu.warning.g"))) = "g is old";\n',
+}
+
+
+@pytest.mark.parametrize("words", ["first.o second.o", "warns.o old.o"])
+def test_lines_of_declarations(words: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of functions and data, in messages about definitions and in warnings."""
+    require_oracle(GCC)
+    monkeypatch.chdir(folder)
+    for name in DECLARED:
+        Path(f"{name}.c").write_text(DECLARED[name])
+        subprocess.run([GCC, "-g", "-c", f"{name}.c"], check=True)
+    gnu = subprocess.run([GNU_LD, "-e", "0", *words.split(), "-o", "out"], capture_output=True, text=True)
+    ours = subprocess.run(
+        [sys.executable, "-m", "toyvm", "ld", "-e", "0", *words.split(), "-o", "out"],
+        capture_output=True,
+        text=True,
+    )
+
+    def lines(text: str) -> list[str]:
+        return re.findall(r"\w+\.c:\d+: [^;\n]*", text.replace(f"{folder}/", ""))
+
+    assert ours.returncode == gnu.returncode
+    assert lines(ours.stderr) == lines(gnu.stderr)
+    assert lines(gnu.stderr)

@@ -17,7 +17,8 @@ _OP_ADDR = 0x03  # DW_OP_addr, which alone is the location of a variable in memo
 class Declarations:
     """The declarations of functions and of variables with an address. Raises ElfError when the debugging information is malformed."""
 
-    def __init__(self, elf: ElfFile):
+    def __init__(self, elf: ElfFile, full_paths: bool = True):
+        self._full_paths = full_paths
         self._relocatable = elf.header.type == ET_REL
         self._places: dict[int, tuple[str, int]] = {}
         data = relocated_data(elf)
@@ -44,7 +45,7 @@ class Declarations:
                 continue
             if files is None:
                 program = info.line_program_for_CU(unit)
-                files = unit_files(unit, program, True) if program is not None else {}
+                files = unit_files(unit, program, self._full_paths) if program is not None else {}
             file, line = declared
             self._places.setdefault(address, (files.get(file, "??"), line))
 

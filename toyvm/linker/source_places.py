@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..base.errors import ElfError
-from ..elf.constants import SHF_EXECINSTR, STT_FUNC, STT_NOTYPE
+from ..elf.constants import SHF_EXECINSTR, STT_FUNC, STT_NOTYPE, STT_OBJECT
 from .inputs.columns import ProgramColumns
+from .inputs.declared_places import DeclaredPlaces
 
 if TYPE_CHECKING:
     from ..elf.dwarf import LineTable
@@ -23,13 +24,18 @@ class SourcePlaces:
         self.program = program
         self._last: tuple[int, str] = (-1, "")
         self._lines = lru_cache(maxsize=None)(self._line_table)
+        self._declared = DeclaredPlaces()
 
-    def describe(self, sid: int, offset: int) -> str:
-        """`main.o:(.text+0x8)`, or `main.c:5:(.text+0x8)`; preceded by a line with the function when it is a new one."""
+    def describe(self, sid: int, offset: int, brief: bool = False) -> str:
+        """`main.o:(.text+0x8)`, or `main.c:5:(.text+0x8)`; preceded by a line with the function when it is a new one.
+
+        If the line is known, `brief` leaves out the section. It also knows the lines of data, as GNU ld in such messages.
+        """
         program = self.program
         file = int(program.sections.file[sid])
-        place = self.source(sid, offset) or program.file_name(file)
-        text = f"{place}:({program.sections.name[sid]}+{offset:#x})"
+        source = self.source(sid, offset) or (self._declaration(sid, offset) if brief and file >= 0 else "")
+        text = f"{source or program.file_name(file)}:({program.sections.name[sid]}+{offset:#x})"
+        text = source if brief and source else text
         function = self.function(sid, offset)
         if function and (file, function) != self._last:
             text = f"{program.file_name(file)}: in function `{function}':\n{text}"
@@ -62,6 +68,15 @@ class SourcePlaces:
             return ""
         found = self._line(file, sid, offset)
         return f"{found[0]}:{found[1]}" if found else ""
+
+    def _declaration(self, sid: int, offset: int) -> str:
+        """The line that declares the datum at a place; "" if it is not known."""
+        symbols, file = self.program.symbols, int(self.program.sections.file[sid])
+        inside = (symbols.sid == sid) & (symbols.type == STT_OBJECT)
+        inside &= (symbols.value <= offset) & (offset < symbols.value + symbols.size)
+        starts = symbols.value[inside].tolist()
+        obj, number = self.program.resolution.files[file].object, sid - int(self.program.file_sections[file])
+        return next(filter(None, (self._declared.of(obj, number, start) for start in starts)), "")
 
     def _line(self, file: int, sid: int, offset: int) -> tuple[str, int] | None:
         obj = self.program.resolution.files[file].object

@@ -164,7 +164,7 @@ def _warnings(
         symbol = program.resolution.table.get(name.removeprefix(WARNING_PREFIX))
         users = np.flatnonzero(relocs.sym == symbol.id) if symbol else np.zeros(0, dtype=np.int64)
         for row in users[:1].tolist():
-            place = places.describe(int(relocs.sid[row]), int(relocs.offset[row]))
+            place = places.describe(int(relocs.sid[row]), int(relocs.offset[row]), brief=True)
             errors.warning(f"{place}: warning: {_text(program.sections.data[sid])}")
 
 

@@ -46,6 +46,7 @@ from ..defsyms import defsym_symbols
 from ..link_errors import Diagnostics
 from ..link_options import LinkOptions
 from .common_symbols import Common, Definition, check_common
+from .declared_places import DeclaredPlaces
 from .files import Opened
 from .global_symbols import Column, DefinitionKind, GlobalSymbol, GlobalSymbols, SymbolNames
 from .needed_libraries import needed_libraries
@@ -130,6 +131,7 @@ class _Resolver:
         self.once: dict[str, int] = {}  # .gnu.linkonce.* -> the first object that has it
         self.taken: set[tuple[str, int]] = set()
         self.decisions: list[Decision] = []
+        self.declared = DeclaredPlaces()
         self.indices: dict[str, dict[str, int]] = {}
         self.defaults: dict[str, int] = {}  # `foo@V` of a definition `foo@@V` -> its symbol's number
         self.given = frozenset(
@@ -486,7 +488,11 @@ class _Resolver:
         self.errors.error(f"{here}: multiple definition of `{symbol.name}'; {first}: first defined here")
 
     def _place(self, file: int, section: int, value: int) -> str:
+        """`main.o:main.c:5`, or without debugging information `main.o:(.data+0x8)`."""
         obj = self.files[file].object
+        declared = self.declared.of(obj, section, value)
+        if declared:
+            return f"{obj.name}:{declared}"
         name = obj.sections[section].name if section < min(SHN_LORESERVE, len(obj.sections)) else "*ABS*"
         return f"{obj.name}:({name}+{value:#x})"
 
