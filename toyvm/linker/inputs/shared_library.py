@@ -16,6 +16,7 @@ from toyvm.elf.constants import (
     SHT_DYNSYM,
     SHT_GNU_VERDEF,
     SHT_GNU_VERSYM,
+    SHT_NOBITS,
     ST_BIND_SHIFT,
     ST_TYPE_MASK,
     ST_VISIBILITY_MASK,
@@ -42,6 +43,7 @@ class SharedSymbol(Record):
     section: int
     align: int
     writable: bool
+    without_contents: bool  # in .bss: a common symbol once
 
 
 class SharedLibrary(Record, eq=False):
@@ -93,7 +95,7 @@ def read_shared(data: bytes, name: str) -> SharedLibrary:
         section = shdrs[shndx] if shndx < len(shdrs) else headers.Shdr()
         symbol = SharedSymbol(
             names[i], value, size, info & ST_TYPE_MASK, weak, other & ST_VISIBILITY_MASK, version, shndx,
-            _alignment(value, section), bool(section.flags & SHF_WRITE),
+            _alignment(value, section), bool(section.flags & SHF_WRITE), section.type == SHT_NOBITS,
         )  # fmt: skip
         if version:
             versioned[f"{names[i]}@{version}"] = symbol

@@ -441,6 +441,14 @@ class _Resolver:
         symbol.info = shared.type
 
     def _common(self, symbol: GlobalSymbol, file: int, index: int, align: int, size: int, info: int) -> None:
+        _, shared = self.exports.get(symbol.name, (0, None))
+        if shared is not None and not symbol.is_hidden and symbol.kind is not DefinitionKind.DEFINED:
+            if _replaces(shared, size, info):
+                self._take_from_library(symbol)
+                symbol.strong_reference = True  # the common symbol is only a reference
+                return
+            if _is_datum(shared, info):
+                size, align = max(size, shared.size), max(align, shared.align)
         if symbol.kind is DefinitionKind.COMMON:
             symbol.size = max(symbol.size, size)
             symbol.value = max(symbol.value, align)
@@ -515,8 +523,15 @@ class _Resolver:
             if self.exports.setdefault(name, (number, shared))[0] != number:
                 continue
             symbol = self.symbols.get(name)
-            if symbol is not None and symbol.kind is DefinitionKind.UNDEFINED and not symbol.is_hidden:
+            if symbol is None or symbol.is_hidden:
+                continue
+            if symbol.kind is DefinitionKind.UNDEFINED:
                 self._take_from_library(symbol)
+            elif symbol.kind is DefinitionKind.COMMON and _replaces(shared, symbol.size, symbol.info):
+                self._take_from_library(symbol)
+                symbol.strong_reference = True
+            elif symbol.kind is DefinitionKind.COMMON and _is_datum(shared, symbol.info):
+                symbol.size, symbol.value = max(symbol.size, shared.size), max(symbol.value, shared.align)
         for name, weak in library.undefined:
             symbol = self.symbols.add(name)
             symbol.library_reference = True
@@ -687,6 +702,19 @@ def _has_data_for(name: str, member: Member) -> bool:
         and section not in (SHN_UNDEF, SHN_COMMON)
         for known, (_, info, _, section, _, _) in rows
     )
+
+
+def _is_datum(shared: SharedSymbol, info: int) -> bool:
+    """Whether a library has data for a common symbol with st_info `info`."""
+    return shared.type == STT_OBJECT and not shared.weak and bool(shared.size) and not _is_tls(info)
+
+
+def _replaces(shared: SharedSymbol, size: int, info: int) -> bool:
+    """Whether these data take the place of a common symbol of `size` bytes, as in GNU ld.
+
+    What has no contents there does not: the common symbol becomes large enough for both.
+    """
+    return _is_datum(shared, info) and not shared.without_contents and shared.size >= size
 
 
 def _is_tls(info: int) -> bool:

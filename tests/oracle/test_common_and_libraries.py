@@ -1,0 +1,52 @@
+"""Common symbols of objects that libraries define, too: the program has what GNU ld gives it."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.oracles import GNU_AS, GNU_LD, READELF, require_oracle
+
+pytestmark = pytest.mark.oracle
+
+KINDS = {
+    "data": ".data\n.balign 16\n.type c, @object\n.globl c\nc: .dword 1, 2\n.size c, 16\n",
+    "bss": ".bss\n.balign 64\n.type c, @object\n.globl c\nc: .zero 16\n.size c, 16\n",
+    "weak": ".data\n.type c, @object\n.weak c\nc: .dword 1, 2\n.size c, 16\n",
+    "small": ".bss\n.type c, @object\n.globl c\nc: .zero 2\n.size c, 2\n",
+}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    require_oracle(GNU_AS, GNU_LD, READELF)
+    made = tmp_path_factory.mktemp("commons")
+    sources = KINDS | {"user": ".comm c, 4, 4\n.globl _start\n_start: lla a0, c\n"}
+    for name, text in sources.items():
+        (made / f"{name}.s").write_text(text)
+        subprocess.run([GNU_AS, f"{name}.s", "-o", f"{name}.o"], cwd=made, check=True)
+        if name != "user":
+            command = [GNU_LD, "-shared", f"{name}.o", "-soname", f"{name}.so", "-o", f"{name}.so"]
+            subprocess.run(command, cwd=made, check=True)
+    return made
+
+
+@pytest.mark.parametrize(
+    "words", ["user.o data.so", "data.so user.o", "user.o bss.so", "user.o weak.so", "user.o small.so"]
+)
+def test_common_symbols_of_libraries(words: str, folder: Path) -> None:
+    found = []
+    for linker in [GNU_LD], [sys.executable, "-m", "toyvm", "ld"]:
+        subprocess.run([*linker, *words.split(), "-o", "out"], cwd=folder, check=True, capture_output=True)
+        run = subprocess.run(
+            [READELF, "-W", "--dyn-syms", "-r", "out"], cwd=folder, check=True, capture_output=True
+        )
+        text = run.stdout.decode()
+        rows = re.findall(r"(\d+) (\w+) +(\w+) +DEFAULT +\d+ c", text)
+        found.append((rows, text.count("R_RISCV_COPY")))
+    assert found[0] == found[1]
+    assert found[0][0]
