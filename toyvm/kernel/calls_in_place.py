@@ -9,7 +9,7 @@ from __future__ import annotations
 from ..base.light_types import TYPE_CHECKING
 from ..machine.traps import Cause, Trap
 from .proc.process import Process, State
-from .quick_calls import NAMES, QUICK, WAIT, may_be_quick, sleep
+from .quick_calls import NAMES, QUICK, WAIT, may_be_quick
 from .syscalls.table import find
 from .trap_handling import InPlaceFaults, serve
 
@@ -155,19 +155,6 @@ class InPlaceCalls:
             self.stop()
         self._faults.renew()
         return True
-
-    def put_to_sleep(self) -> bool:
-        """Whether the call at pc blocked the process on the short path; it is in the call then."""
-        process, kernel = self.process, self._kernel
-        signals, x = process.signals, process.hart.x
-        return (
-            x[17] in self._quick
-            and kernel.inotify is None
-            and not signals.pending
-            and not signals.shared
-            and not kernel.interrupted
-            and sleep(kernel, process, x[17], x[10:18])
-        )
 
     def stop(self) -> NoReturn:
         """End the run behind a call that is made."""

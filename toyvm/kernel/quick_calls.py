@@ -135,28 +135,21 @@ QUICK: dict[int, Quick] = {_READ: _read, _WRITE: _write, _FUTEX: _futex, _MMAP: 
 # Calls that wait
 
 
-def sleep(kernel: KernelState, process: Process, number: int, a: Arguments) -> bool:
-    """Block `process` in its call if that only has to wait; whether it did."""
+def sleep(kernel: KernelState, process: Process) -> bool:
+    """Block `process` in its call, for which the function above has just returned WAIT; whether it could."""
+    x = process.hart.x
+    number = x[17]
     queues: tuple[WaitQueue, ...] = ()
-    mm = process.mm
     if number == _READ:
-        entry, va = process.fds.files.get(a[0]), a[1]
-        if entry is None or not a[2] or mm.mmu.tlb.write.get(va >> PAGE_SHIFT) is None:
-            return False
-        queue = entry[0].empty_queue()
+        queue = process.fds.files[x[10]][0].empty_queue()
         if queue is None:
             return False
         queues = (queue,)
-    elif number == _FUTEX:
-        va = a[0]
-        if va & 3 or va >= USER_TOP or not mm.has_mmu or _waited_for(process, a) != a[2] & 0xFFFFFFFF:
-            return False
-        bitset = ANY_BIT if a[1] & 0xFFFFFFFF == _WAIT else a[5] & 0xFFFFFFFF
+    else:
+        bitset = ANY_BIT if x[11] & 0xFFFFFFFF == _WAIT else x[15] & 0xFFFFFFFF
         if not bitset:
             return False
-        kernel.futexes.wait(process, (mm.map, va), bitset)
-    else:
-        return False
+        kernel.futexes.wait(process, (process.mm.map, x[10]), bitset)
     count(kernel, process, number)
     process.in_call = True
     process.waits_in = NAMES[number]
@@ -174,9 +167,9 @@ def resume(kernel: KernelState, process: Process) -> bool:
         if result == WAIT:
             return False
     elif number == _FUTEX:
-        waiter = process.call.futex
+        waiter = process.call.futex  # one that was woken is in no queue
         result = 0 if waiter is not None and waiter.woken else None
     if result is None:
         return False
-    process.end_call(result)
+    process.end_wait(result)
     return True

@@ -15,7 +15,7 @@ from .proc.lifecycle import send
 from .proc.process import ITIMER_PROF, ITIMER_VIRTUAL, Process, State
 from .proc.scheduler import random_quanta
 from .proc.signals import SigInfo, Signal
-from .quick_calls import may_be_quick, resume
+from .quick_calls import may_be_quick, resume, sleep
 from .trap_handling import ACCESS, InPlaceFaults, answer, serve
 
 if TYPE_CHECKING:
@@ -102,7 +102,8 @@ class TimeSlices:
         kernel, scheduler = self._kernel, self._kernel.scheduler
         kernel.executing = False
         try:
-            if not self._calls.put_to_sleep():
+            signals = self._calls.process.signals
+            if signals.pending or signals.shared or kernel.stopping or not sleep(kernel, self._calls.process):
                 return None
             self._faults.settle(instret)
             process = scheduler.first() if self._quanta is None and self._quiet() else None
@@ -122,7 +123,7 @@ class TimeSlices:
             budget = self._stretched(process, left)
             self._faults.turn(process, alone=budget > left)
             self._calls.turn(process, left, alone=budget > left)
-            return hart, self._within_limit(budget)
+            return hart, budget if kernel.limits.max_instructions is None else self._within_limit(budget)
         finally:
             kernel.executing = True
 

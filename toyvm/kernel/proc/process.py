@@ -293,6 +293,15 @@ class Process:
         hart.x[10] = result & M64
         hart.pc = hart.pc + 4 & M64
 
+    def end_wait(self, result: int) -> None:
+        """`end_call` for a call that holds nothing any more: no queue, no file."""
+        self._call = None
+        self.in_call = False
+        self.signals.awaited = 0
+        hart = self.hart
+        hart.x[10] = result
+        hart.pc = hart.pc + 4 & M64
+
     def still_in(self, call: CallState) -> Callable[[], bool]:
         """Whether, when that is asked later, the thread is still in the system call that has this state."""
         return lambda: self.alive and self.in_call and self.call is call
