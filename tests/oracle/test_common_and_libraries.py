@@ -50,3 +50,40 @@ def test_common_symbols_of_libraries(words: str, folder: Path) -> None:
         found.append((rows, text.count("R_RISCV_COPY")))
     assert found[0] == found[1]
     assert found[0][0]
+
+
+RELRO = ".data\n.type rw, @object\n.globl rw\nrw: .dword 0\n.size rw, 8\n"
+RELRO += '.section .data.rel.ro, "aw"\n.type ro, @object\n.globl ro\nro: .dword rw\n.size ro, 8\n'
+
+
+def test_copies_of_what_a_library_makes_read_only(folder: Path) -> None:
+    (folder / "relro.s").write_text(RELRO)
+    (folder / "reads.s").write_text(".globl _start\n_start: lui a0, %hi(rw)\nlui a1, %hi(ro)\n")
+    for name in "relro", "reads":
+        subprocess.run([GNU_AS, f"{name}.s", "-o", f"{name}.o"], cwd=folder, check=True)
+    subprocess.run([GNU_LD, "-shared", "-z", "relro", "relro.o", "-o", "relro.so"], cwd=folder, check=True)
+    found = []
+    for linker in [GNU_LD], [sys.executable, "-m", "toyvm", "ld"]:
+        subprocess.run([*linker, "reads.o", "relro.so", "-o", "out"], cwd=folder, check=True)
+        text = subprocess.run(
+            [READELF, "-SW", "out"], cwd=folder, check=True, capture_output=True
+        ).stdout.decode()
+        found.append(re.findall(r"(\.data\.rel\.ro|\.bss) +(\w+) +\w+ \w+ (\w+)", text))
+    assert found[0] == found[1]
+    assert len(found[0]) == 2
+
+
+@pytest.mark.parametrize("name", ["user", "empty"])
+def test_import_library(name: str, folder: Path) -> None:
+    (folder / "empty.s").write_text("nop\n")
+    subprocess.run([GNU_AS, "empty.s", "-o", "empty.o"], cwd=folder, check=True)
+    found = []
+    for linker in [GNU_LD], [sys.executable, "-m", "toyvm", "ld", "--gnu-messages"]:
+        (folder / "lib").unlink(missing_ok=True)
+        command = [*linker, "-e", "0", "-Ttext=0x20000", "--out-implib=lib", f"{name}.o", "-o", "out"]
+        run = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+        text = subprocess.run([READELF, "-hsW", "lib"], cwd=folder, capture_output=True, text=True).stdout
+        symbols = re.findall(r"(?m)\d+: (?:0+20000)?\w* +(\d+ \w+ +\w+ +\w+ +ABS \w+)$", text)
+        messages = [line.split("ld: ")[1] for line in run.stderr.splitlines()]
+        found.append((run.returncode, sorted(symbols), messages, "REL (Relocatable file)" in text))
+    assert found[0] == found[1]

@@ -36,7 +36,6 @@ _RUNNING = re.compile(r"Running .*/testsuite/(\S+) \.\.\.")
 # What the log of a failed test has -> why our tools differ. The first that fits counts.
 REASONS = {
     "unrecognised emulation mode: elf32|-mabi: invalid choice: 'ilp32": "32-bit programs, refused when this was measured",
-    "--compress-debug-sections: 'zlib-gnu'|option: 'zlib-gnu'|zdebug": "`.zdebug_*`, from before the gABI, is not written",
     "unrecognized arguments: -w|readelf +-w|readelf -w": "readelf does not decode DWARF (`-w`)",
     "unrecognized arguments|unrecognized option|invalid choice|ignored explicit argument": (
         "an option that our tool does not have"

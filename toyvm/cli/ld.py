@@ -71,6 +71,7 @@ symbols:
   --dynamic-list=FILE, --dynamic-list-data, --dynamic-list-cpp-new, --dynamic-list-cpp-typeinfo
   -Bsymbolic[-functions]         let others see, or preempt, all symbols or those named
   --require-defined=SYMBOL, --no-undefined-version
+  --out-implib=FILE              also write an object with the addresses of the symbols
 
 dynamic linking:
   -soname NAME, -rpath DIR, -rpath-link DIR, -dynamic-linker FILE
@@ -121,6 +122,7 @@ def main(argv: list[str]) -> int:
             if options.kind == "relocatable":
                 return _join(state, options)
             result = link(state.inputs, options)
+            library = _import_library(state, result)
     except LinkError as error:
         program = _program(state)
         unfinished = getattr(error, "result", None)  # of an UnfinishedLink
@@ -135,11 +137,22 @@ def main(argv: list[str]) -> int:
     output = result.output if state.output == "a.out" else state.output
     require_other_file(output, [given.path for given in state.inputs if not given.library])
     write_atomically(output, in_format(result.image, result.output_format, output), mode=0o755)
+    if library:
+        write_atomically(state.import_library, library)
     _write_dependencies(state, output, result.inputs)
     if state.print_memory_usage:
         print(memory_usage(result.layout.memory))
     _write_map(state, result, output)
     return 0
+
+
+def _import_library(state: CommandLine, result: LinkResult) -> bytes:
+    """The file of --out-implib, if it is asked for. Raises LinkError without symbols for it."""
+    if not state.import_library:
+        return b""
+    from ..linker.import_library import import_library
+
+    return import_library(result, state.import_library)
 
 
 def _write_map(state: CommandLine, result: LinkResult, output: str) -> None:

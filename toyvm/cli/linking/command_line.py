@@ -27,6 +27,7 @@ class CommandLine(Record, frozen=False):
     default_script: str = ""
     print_memory_usage: bool = False
     dependency_file: str = ""
+    import_library: str = ""
     demangle: bool = True
     gnu_messages: bool = False  # messages of one line, as GNU ld writes them
     answer: str | None = None  # what is printed in place of a link

@@ -8,7 +8,15 @@ _PLACE = re.compile(r"(?P<line>.*:\d+):\d+: (?:error: )?(?P<text>.*)")
 _PLACELESS = re.compile(
     r"region `|section `.*' will not fit|address \w+ of section|section \S+ [LV]MA \["
 )  # what GNU ld says without a place
-_FINAL = re.compile(r"is referenced by DSO|no symbol version section")  # what the last pass of GNU ld reports
+# What the last passes of GNU ld report, and what they add to it.
+_FINAL = {
+    "is referenced by DSO": ("final link failed: bad value",),
+    "no symbol version section": ("final link failed: bad value",),
+    "no symbol found for import library": (
+        "{file}: failed to generate import library",
+        "final link failed: no symbols",
+    ),
+}
 _SYNTAX = ("files can be sorted by name only",)  # what GNU ld's grammar does not have
 _WITH_ERROR = re.compile(r"alias|memory region|align with input")  # what it calls an error in words
 
@@ -18,7 +26,8 @@ def shaped(message: str) -> str:
     first, _, rest = message.partition("\n")
     found = _PLACE.fullmatch(first)
     if found is None:
-        return f"{message}\nld: final link failed: bad value" if _FINAL.search(first) else message
+        final = next((lines for text, lines in _FINAL.items() if text in first), ())
+        return "\n".join([message, *(f"ld: {line.format(file=first.partition(':')[0])}" for line in final)])
     kept = [line for line in rest.split("\n") if line and not line.startswith("  ")]
     text = "syntax error" if found["text"] in _SYNTAX else found["text"]
     mark = "error: " if _WITH_ERROR.search(text) else ""

@@ -308,6 +308,7 @@ LONG: dict[str, tuple[str, Callable[[CommandLine, str], None]]] = {
     "allow-shlib-undefined": _set(ignore_in_libraries=True),
     "no-allow-shlib-undefined": _set(ignore_in_libraries=False),
     "retain-symbols-file": ("value", _retain),
+    "out-implib": ("value", lambda state, value: setattr(state, "import_library", value)),
     "dependency-file": ("value", lambda state, value: setattr(state, "dependency_file", value)),
     "demangle": ("optional", lambda state, _: setattr(state, "demangle", True)),
     "no-demangle": _attribute("demangle", False),

@@ -10,6 +10,7 @@ from toyvm.elf.constants import (
     DT_NEEDED,
     DT_SONAME,
     ET_DYN,
+    PT_GNU_RELRO,
     SHF_WRITE,
     SHN_UNDEF,
     SHT_DYNAMIC,
@@ -31,7 +32,7 @@ from toyvm.elf.symbol_versions import defined_versions, read_versym
 
 
 class SharedSymbol(Record):
-    """A symbol that a library exports. `writable`: whether it is in a writable section."""
+    """A symbol that a library exports. `writable`: whether it stays writable after the loader's work (RELRO)."""
 
     name: str
     value: int
@@ -77,6 +78,7 @@ def read_shared(data: bytes, name: str) -> SharedLibrary:
     needed, soname, audit = _dynamic(data, shdrs, name)
     array = record_arrays.symbols(_body(data, dynsym), name)
     names = record_arrays.names(array, dynstr, name)
+    relro = [p for p in headers.read_phdrs(data, name, ehdr) if p.type == PT_GNU_RELRO]
     versions = _versions(data, shdrs, len(names), name)
     exports: dict[str, SharedSymbol] = {}
     versioned: dict[str, SharedSymbol] = {}
@@ -93,9 +95,11 @@ def read_shared(data: bytes, name: str) -> SharedLibrary:
         if hidden and not version:
             continue
         section = shdrs[shndx] if shndx < len(shdrs) else headers.Shdr()
+        writable = bool(section.flags & SHF_WRITE)
+        writable &= not any(p.vaddr <= value < p.vaddr + p.memsz for p in relro)
         symbol = SharedSymbol(
             names[i], value, size, info & ST_TYPE_MASK, weak, other & ST_VISIBILITY_MASK, version, shndx,
-            _alignment(value, section), bool(section.flags & SHF_WRITE), section.type == SHT_NOBITS,
+            _alignment(value, section), writable, section.type == SHT_NOBITS,
         )  # fmt: skip
         if version:
             versioned[f"{names[i]}@{version}"] = symbol
