@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import statistics
 import subprocess
 import sys
@@ -42,6 +43,20 @@ def cpu_seconds(command: Command | Sequence[str]) -> float:
 
     Its standard output is dropped. Raises `subprocess.CalledProcessError` if it fails.
     """
+    usage = _usage(command)
+    return usage.ru_utime + usage.ru_stime
+
+
+def peak_mebibytes(command: Command | Sequence[str]) -> int | None:
+    """The largest resident set of one run of `command`. None if that is not known.
+
+    Linux counts what this process had when it started the command, so a smaller set cannot be seen.
+    """
+    peak = _usage(command).ru_maxrss
+    return peak // 1024 if peak > resource.getrusage(resource.RUSAGE_SELF).ru_maxrss else None
+
+
+def _usage(command: Command | Sequence[str]) -> resource.struct_rusage:
     if not isinstance(command, Command):
         command = Command(command)
     if command.prepare is not None:
@@ -56,7 +71,7 @@ def cpu_seconds(command: Command | Sequence[str]) -> float:
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode != 0:
         raise subprocess.CalledProcessError(process.returncode, command.words)
-    return usage.ru_utime + usage.ru_stime
+    return usage
 
 
 def interleaved(

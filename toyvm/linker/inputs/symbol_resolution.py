@@ -183,20 +183,22 @@ class _Resolver:
         """Add members that define undefined symbols until no more do. Returns whether any was added."""
         assert opened.archive is not None
         index = self._index_of(opened.archive)
-        symbols, numbers = self.symbols, self.symbols.numbers
+        symbols, number_of, given = self.symbols, self.symbols.numbers.get, self.given
+        kind, defined = symbols.kind, int(DefinitionKind.DEFINED)
         found = False
         again = True
         while again:
             again = False
             for name, number in index.items():
-                known = numbers.get(name)
-                if known is None or symbols.kind[known] == DefinitionKind.DEFINED or name in self.given:
+                known = number_of(name)
+                if known is None or kind[known] == defined or name in given:
                     continue
                 symbol = symbols[known]
                 if not self._needs(symbol, opened.archive, number):
                     continue
                 if self._add_member(opened, number, self._wanted_by(symbol)):
                     again = found = True
+                    kind = symbols.kind  # of a larger table
         return found
 
     def _needs(self, symbol: GlobalSymbol, archive: Archive, number: int) -> bool:

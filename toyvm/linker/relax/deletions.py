@@ -34,13 +34,16 @@ class Deletions(Record, eq=False):
         keys = self.sid * span + self.offset
         total = np.concatenate(([0], np.cumsum(self.count)))
         # Beyond the last range nothing more is deleted, so positions need not exceed `span`.
-        clipped = np.clip(position, 0, span - 1)
-        upto = np.searchsorted(keys, sid * span + clipped, side="left")
-        first = np.searchsorted(keys, sid * span, side="left")
+        clipped = np.minimum(np.maximum(position, 0), span - 1)
+        base = sid * span
+        upto = keys.searchsorted(base + clipped)
+        first = keys.searchsorted(base)
         gone = total[upto] - total[first]
         last = np.maximum(upto - 1, 0)
-        inside = (upto > first) & (clipped < self.offset[last] + self.count[last])
-        result: Column = np.where(inside, gone - (self.offset[last] + self.count[last] - clipped), gone)
+        end = self.offset[last] + self.count[last]
+        inside = (upto > first) & (clipped < end)
+        gone[inside] -= (end - clipped)[inside]
+        result: Column = gone
         return result
 
     def hit(self, sections: int) -> Column:
@@ -92,9 +95,11 @@ def _move_symbols(program: ProgramColumns, gone: Deletions, hit: Column) -> Symb
     rows = np.flatnonzero((symbols.sid >= 0) & hit[np.maximum(symbols.sid, 0)])
     value, size = symbols.value.copy(), symbols.size.copy()
     sid, old = symbols.sid[rows], symbols.value[rows]
-    value[rows] = old - gone.before(sid, old)
     end = old + symbols.size[rows]
-    size[rows] = end - gone.before(sid, end) - value[rows]
+    # In one call, because most programs have so few symbols that the calls are what takes the time.
+    before = gone.before(np.concatenate((sid, sid)), np.concatenate((old, end)))
+    start, after = old - before[: len(rows)], end - before[len(rows) :]
+    value[rows], size[rows] = start, after - start
     return replace(symbols, value=value, size=size)
 
 
