@@ -21,6 +21,12 @@ SOURCES = {
     "partners": '.section .foo,"a"\n.dc.a 0\n.section .moo,"ao",%progbits,.zed\n.dc.a 0\n.section .zed,"ao",%progbits,.foo\n.dc.a 0\n',
     "sizes": '.section .sizes,"o",%progbits,live,unique,0\nlive: .byte 1\n.section .sizes,"o",%progbits,dead,unique,1\ndead: .byte 2\n'
     '.text\n.globl _start\n_start: ret\n.section .note,"",%note\n.dc.a live\n',
+    "patchable": '.section __patchable_function_entries,"aw"\n.dc.a 0\n.text\n.globl _start\n_start: ret\n',
+    "notes": "".join(
+        f'.section .note.{n},"a",%note\n.balign {a}\n.word 4, 0, 0, 0\n'
+        for n, a in (("p", 4), ("q", 8), ("r", 4), ("s", 8))
+    )
+    + ".text\n.globl _start\n_start: ret\n",
     "text": '.globl _start\n_start: ret\n.section .rodata,"a"\n.dc.a _start\n',
 }
 COMMANDS = [
@@ -31,6 +37,8 @@ COMMANDS = [
     "-r first.o second.o -T group",
     "partners.o -T drop",
     "sizes.o --gc-sections",
+    "patchable.o --gc-sections",
+    "notes.o --build-id=0x1234",
     "-shared text.o -z notext",
     "-shared text.o --warn-textrel",
     "-pie text.o --warn-shared-textrel",
@@ -58,7 +66,9 @@ def result(command: list[str], folder: Path) -> tuple[int, list[str], list[str],
     run = subprocess.run([*command, "-o", "out"], cwd=folder, capture_output=True, text=True, check=False)
     messages = [re.sub(r"^\S*ld: ", "", line) for line in run.stderr.splitlines()]
     shown = subprocess.run(["readelf", "-SsdW", "out"], cwd=folder, capture_output=True, text=True, check=False)  # fmt: skip
-    sections = re.findall(r"\] (\.(?:group|data|foo|moo|zed|sizes|note)) +\w+ +\w+ +\w+ (\w+)", shown.stdout)
+    sections = re.findall(
+        r"\] (\.(?:group|data|foo|moo|zed|sizes|note[.\w-]*)) +\w+ +\w+ +\w+ (\w+)", shown.stdout
+    )
     names = re.findall(r" (\w+ +\w+ +\w+ +\w+) (x|y|alone|live|dead|_start)$", shown.stdout, re.M)
     symbols = sorted({" ".join((name, *what.split()[1:3])) for what, name in names})
     kept = [m for m in messages if "entry symbol" not in m and "RWX" not in m]

@@ -426,4 +426,26 @@ SECTIONS { . = 0x1000; .text : { *(.text*) } .q : { LONG(4) } .r : { . = . + 4; 
 """,
         (),
     ),
+    "defined_by_object": (
+        """
+one = DEFINED (val); val = DEFINED (val) ? val + 4 : 42; two = DEFINED (three); three = ABSOLUTE (main);
+SECTIONS { . = 0x1000; .text : { *(.text*) } .data : { *(.data*) } }
+""",
+        (),
+    ),
+    "defsym_after": (
+        """
+far = DEFINED (far) ? far : 0x900;
+SECTIONS { . = far; .text : { *(.text*) } .data : { *(.data*) } }
+""",
+        ("--defsym", "far=0x800"),
+    ),
+    "overlay_in_region": (
+        """
+MEMORY { low (rx) : ORIGIN = 0x1000, LENGTH = 64K  high (w) : ORIGIN = 0x40000, LENGTH = 64K }
+SECTIONS { OVERLAY : { .one { *(.text.a) } .two { *(.text.hot) } } > low AT > high .text : { *(.text*) } > low
+.data : { *(.data*) } > high }
+""",
+        (),
+    ),
 }

@@ -54,6 +54,10 @@ def collect(
     live &= ~follows | np.where(itself, marker.marked, live[np.maximum(sections.link, 0)])
     frames = eh_frame_sections(program)
     live[frames] = True
+    for sid in np.flatnonzero(sections.live & (sections.link < 0)).tolist():
+        if sections.name[sid] == "__patchable_function_entries":
+            file = program.file_name(int(sections.file[sid]))
+            errors.error(f"{file}({sections.name[sid]}): error: need linked-to section for --gc-sections")
     if options.print_gc_sections:
         for sid in np.flatnonzero(sections.live & ~live & (sections.size > 0)).tolist():
             file = program.file_name(int(sections.file[sid]))

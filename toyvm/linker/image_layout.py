@@ -42,7 +42,7 @@ from .inputs.columns import MAX_SIZE, Column, ProgramColumns
 from .inputs.property_notes import NAME as PROPERTIES
 from .link_errors import Diagnostics
 from .link_options import DEFAULT_BASE, LinkOptions
-from .output_names import OutputRegion, member_rank, output_name, place
+from .output_names import FIRST_NOTE, OutputRegion, member_rank, output_name, place
 
 MAX_IMAGE = 1 << 31
 
@@ -189,7 +189,15 @@ def group_sections(program: ProgramColumns) -> list[OutputSection]:
         name = output_name(sections.name[sid])
         groups.setdefault(name if alloc[sid] else sections.name[sid], []).append(sid)
     outputs = [_output_section(program, name, members) for name, members in groups.items()]
-    return _in_link_order(program, sorted(outputs, key=lambda s: place(s.name, s.type, s.flags)))
+    return _in_link_order(program, sorted(outputs, key=lambda s: _rank(program, s)))
+
+
+def _rank(program: ProgramColumns, section: OutputSection) -> tuple[OutputRegion, int, int, int]:
+    """The place of a section. Notes stand together, the most strictly aligned first, as in GNU ld: one segment has them."""
+    region, rank = place(section.name, section.type, section.flags)
+    if section.type == SHT_NOTE and region is OutputRegion.HEAD:
+        return region, FIRST_NOTE, -int(program.sections.align[list(section.members)].max()), rank
+    return region, rank, 0, 0
 
 
 def _in_link_order(program: ProgramColumns, outputs: list[OutputSection]) -> list[OutputSection]:

@@ -143,6 +143,7 @@ class LinkOptions(Record):
     output_format: str = ""  # --oformat, or OUTPUT_FORMAT of a script: "" for ELF, or one of FLAT_FORMATS
     scripts: tuple[tuple[str, str], ...] = ()  # -T: name and text of each linker script
     orderings: tuple[tuple[str, str], ...] = ()  # --section-ordering-file: name and text of each
+    defsym_position: int | None = None  # the number of --defsym before -T
     script_position: int = 0  # the number of inputs before -T
     assigned: tuple[str, ...] = ()  # symbols that a script assigns
     wanted: tuple[str, ...] = ()  # symbols that a script's expressions need

@@ -163,6 +163,9 @@ def member_rank(name: str) -> int:
     return 0 if name == ".dynbss" else 1
 
 
+FIRST_NOTE = _PLACE[".note.gnu.build-id"][1]
+
+
 def _is_relocations(name: str, type: int) -> bool:
     """Whether this is one of the sections that `-z nocombreloc` makes of .rela.dyn. They stand together."""
     return type == SHT_RELA and name != ".rela.plt"

@@ -208,6 +208,7 @@ def _add_script(state: CommandLine, path: str) -> None:
     """-T. Files that the script names come at its place among the inputs."""
     if not state.lists.get("scripts"):
         state.options["script_position"] = len(state.inputs)
+        state.options["defsym_position"] = len(state.lists.get("defsyms", []))
     state.add("scripts", path)
 
 

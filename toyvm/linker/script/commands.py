@@ -135,7 +135,9 @@ def completed(script: Script, inputs: Sequence[Input], options: LinkOptions) -> 
         Assignment(name, read_expression("--defsym", text), Place(Source("--defsym", text), 0, len(text)))
         for name, text in options.defsyms
     ]
-    script.statements[:0] = defsyms
+    count = len(defsyms) if options.defsym_position is None else options.defsym_position
+    script.statements[:0] = defsyms[:count]
+    script.statements += defsyms[count:]
     assigned = {a.name for a in script.assignments() if not a.provide and a.name != "."}
     wanted = tuple(sorted(script.needed_names() - assigned))
     changes: Mapping[str, object] = {

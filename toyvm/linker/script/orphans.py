@@ -64,7 +64,6 @@ class OrphanPlacer:
         self.created = created  # called with a section of the script that an orphan has made
         self.made: list[Out] = []
         self.holds: dict[str, _Hold] = {}
-        self.notes: list[Out] = []
 
     def place(self, section: OrphanSection) -> Out:
         """Give `section` a place, and return its output section."""
@@ -211,9 +210,15 @@ class OrphanPlacer:
         """Add a section after the last orphan of its kind, or after `after`; at the front if there is neither."""
         out = self._made(section, after)
         follows = hold.last
-        if section.type == SHT_NOTE and section.flags & LOAD:
-            follows = self._note_before(section) or follows
-            self.notes.append(out)
+        notes = self._notes() if section.type == SHT_NOTE and section.flags & LOAD else []
+        if notes:
+            follows = next((note for note in reversed(notes) if note.align >= section.align), None)
+        if notes and follows is None:  # the most strictly aligned note is the first
+            for places in (self.flow, self.outs, self.table):
+                places.insert(places.index(notes[0]), out)
+            hold.in_table = True
+            hold.last = hold.last or out
+            return out
         self._into_table(out, after, hold)
         if follows is None:
             self.flow.insert(self.flow_place(after), out)
@@ -224,10 +229,15 @@ class OrphanPlacer:
         hold.last = out
         return out
 
-    def _note_before(self, section: OrphanSection) -> Out | None:
-        """Notes stand together, the most strictly aligned first."""
-        fitting = [note for note in self.notes if note.align >= section.align]
-        return fitting[-1] if fitting else None
+    def _notes(self) -> list[Out]:
+        """The first notes in memory, which stand together; those of the script count, too."""
+        found: list[Out] = []
+        for out in self.table:
+            if out.type == SHT_NOTE and out.flags & LOAD:
+                found.append(out)
+            elif found:
+                break
+        return found
 
     def _into_table(self, out: Out, after: Out | None, hold: _Hold) -> None:
         """Add `out` to the table of headers, beside its neighbours."""

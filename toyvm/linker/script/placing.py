@@ -156,7 +156,6 @@ class ScriptSymbol(Record, frozen=False, eq=False):
 
     value: Value
     iteration: int = 0
-    by_object: bool = False  # an object defines it, too
     on_dot: bool = False
     hidden: bool = False
     like: str = ""  # the one symbol that the expression stands on

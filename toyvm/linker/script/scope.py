@@ -8,6 +8,7 @@ from ...base.bits import u64
 from ...elf import constants
 from ..inputs.columns import ABSOLUTE as SYMBOL_ABSOLUTE
 from ..inputs.columns import LINKER, SHARED, UNDEFINED, ProgramColumns
+from ..inputs.global_symbols import DefinitionKind, GlobalSymbol
 from ..link_errors import Diagnostics
 from ..link_options import LinkOptions
 from .flags import KEEP, TLS
@@ -151,8 +152,18 @@ class ScriptScope:
         if sid == SYMBOL_ABSOLUTE:
             return Value(value, ABSOLUTE)
         if sid == LINKER:
-            return self._linker_symbol(name.name)
+            return self._overridden(found) or self._linker_symbol(name.name)
         return None
+
+    def _overridden(self, found: GlobalSymbol) -> Value | None:
+        """The value that an object gives a symbol which the script assigns, too."""
+        if found.kind is not DefinitionKind.DEFINED:
+            return None
+        if found.section >= constants.SHN_LORESERVE:
+            return Value(u64(found.value), ABSOLUTE)
+        sid = int(self.program.file_sections[found.file]) + found.section
+        index = int(self.plan.out_of[sid])
+        return Value(u64(found.value + self.offset_of[sid]), self.order[index]) if index >= 0 else None
 
     def _linker_symbol(self, name: str) -> Value | None:
         section = self.by_name.get(_LINKER_SYMBOLS.get(name, ""))
@@ -167,9 +178,11 @@ class ScriptScope:
     def is_defined(self, name: str) -> bool:
         """DEFINED: by an object, or by the script before this place."""
         symbol = self.symbols.get(name)
-        if symbol is not None:
-            return symbol.by_object or symbol.iteration == self.iteration
         found = self.program.resolution.table.get(name)
+        if found is not None and found.kind in (DefinitionKind.DEFINED, DefinitionKind.COMMON):
+            return True
+        if symbol is not None:
+            return symbol.iteration == self.iteration
         return found is not None and int(self.program.symbols.sid[found.id]) not in (
             UNDEFINED,
             SHARED,
@@ -273,15 +286,9 @@ class ScriptScope:
     def _define(self, statement: Assignment, value: Value) -> None:
         name = statement.name
         old = self.symbols.get(name)
-        found = self.program.resolution.table.get(name)
-        by_object = found is not None and int(self.program.symbols.sid[found.id]) not in (
-            UNDEFINED,
-            SHARED,
-            LINKER,
-        )
         like = next(iter(self.sources)) if len(self.sources) == 1 else ""
         self.symbols[name] = ScriptSymbol(
-            value, self.iteration, by_object, self.on_dot, statement.hidden or (old is not None and old.hidden), like
+            value, self.iteration, self.on_dot, statement.hidden or (old is not None and old.hidden), like
         )  # fmt: skip
 
     def _is_wanted(self, name: str) -> bool:
