@@ -28,14 +28,23 @@ OUTPUTS = {"exe": ["-no-pie"], "pie": ["-pie"], "shared": ["-shared"]}
 
 @pytest.fixture(scope="module")
 def sources(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str], Path]:
-    """Assembles a source once. Takes its name and its text."""
+    """Assembles a source once. Takes its name, which ends with 32 for RV32, and its text."""
     folder = tmp_path_factory.mktemp("objects")
 
     def assemble(name: str, text: str) -> Path:
+        bits = "32" if name.endswith("32") else "64"
         path = folder / f"{name}.o"
         if not path.exists():
             code = f".text\n.type resolver, @function\nresolver: ret\n{text}\n"
-            command = [GNU_AS, "-march=rv64g", "-o", str(path)]
+            if bits == "32":
+                code = code.replace("ld a", "lw a").replace(".dword", ".word")
+            command = [
+                GNU_AS,
+                f"-march=rv{bits}g",
+                f"-mabi={'ilp32d' if bits == '32' else 'lp64d'}",
+                "-o",
+                str(path),
+            ]
             subprocess.run(command, input=code, text=True, check=True)
         return path
 
@@ -88,3 +97,46 @@ def test_sections_of_relocations(
         DATA + "call absent@plt" if kind == "data" else head + REFERENCES["got"] + "\n" + REFERENCES["word"]
     )
     compare([sources(kind, code)], ["-shared", "-z", combined], tmp_path)
+
+
+LIBRARY = """
+    .globl variable, function, local_variable
+    .type function, @function
+function: ret
+    .data
+    .type variable, @object
+    .size variable, 8
+variable: .dword 5
+    .section .tdata, "awT"
+    .type local_variable, @object
+local_variable: .dword 7
+"""
+USER = """
+    .globl other
+other: call function@plt
+    1: auipc a1, %pcrel_hi(variable)
+    ld a1, %pcrel_lo(1b)(a1)
+    2: auipc a2, %got_pcrel_hi(function)
+    ld a2, %pcrel_lo(2b)(a2)
+    la.tls.ie a3, local_variable
+    .data
+    .dword other, function, 3
+"""
+DYNAMIC_THREADS = 'la.tls.gd a4, local_variable\nla.tls.gd a5, here\n.section .tdata, "awT"\n.type here, @object\nhere: .dword 1\n'
+
+
+@pytest.mark.parametrize("output", OUTPUTS)
+def test_32_bits(output: str, sources: Callable[[str, str], Path], tmp_path: Path) -> None:
+    require_oracle(GNU_AS, GNU_LD, READELF)
+    library, emulation = tmp_path / "library.so", ["-m", "elf32lriscv"]
+    words = [*emulation, "-shared", "-o", str(library), str(sources("library32", LIBRARY))]
+    subprocess.run([GNU_LD, *words], check=True)
+    code = USER + ".text\n" + DYNAMIC_THREADS
+    if output != "shared":  # what ld decides otherwise than GNU ld, whatever the class
+        code = code.replace("other, function, 3", "other, 3").replace("la.tls.gd a5, here", "")
+    if output != "exe":
+        code = code.replace("pcrel_hi(variable)", "got_pcrel_hi(variable)")
+    made = [sources(f"user{output == 'exe'}32", code), library]
+    compare(made, [*emulation, *OUTPUTS[output]], tmp_path)
+    chosen = sources("chosen32", RESOLVED + "\n".join(REFERENCES[n] for n in ("call", "got", "word")))
+    compare([chosen], [*emulation, *OUTPUTS[output], "-z", "nocombreloc"], tmp_path)

@@ -96,9 +96,60 @@ def test_what_32_bits_do_not_have_is_said(objects: tuple[Path, Path], tmp_path: 
     program = tmp_path / "a"
     done = tool("ld", *objects, "-o", program)
     assert done.returncode == 1 and "-m elf32lriscv links it" in done.stderr
-    done = tool("ld", "-m", "elf32lriscv", "-shared", *objects, "-o", program)
-    assert done.returncode == 1 and "only static executables" in done.stderr
+    done = tool("ld", "-m", "elf32lriscv", "-shared", objects[1], "-o", tmp_path / "part.so")
+    assert done.returncode == 0, done.stderr
+    done = tool("ld", objects[1], tmp_path / "part.so", "-o", program)
+    assert done.returncode == 1 and "a library of 32-bit machines" in done.stderr
     assert tool("ld", "-m", "elf32lriscv", *objects, "-o", program).returncode == 0
     done = tool("run", program)
     assert done.returncode == 126 and "32-bit RISC-V" in done.stderr
     assert "vsetvli" not in tool("objdump", "-d", program).stdout
+
+
+SELF_RELOCATING = """
+    .globl _start, variable
+_start: lla t0, _DYNAMIC
+    lla t6, image                      # the load base: where the headers are
+    li t1, 7                           # DT_RELA
+    li t2, 8                           # DT_RELASZ
+1:  lw t3, 0(t0)
+    lw t4, 4(t0)
+    bne t3, t1, 2f
+    add a1, t4, t6
+2:  bne t3, t2, 3f
+    mv a2, t4
+3:  addi t0, t0, 8
+    bnez t3, 1b
+    add a2, a2, a1
+4:  bgeu a1, a2, 5f
+    lw t0, 0(a1)
+    lw t1, 8(a1)
+    add t0, t0, t6
+    add t1, t1, t6
+    sw t1, 0(t0)
+    addi a1, a1, 12
+    j 4b
+5:  la a0, variable
+    lw a0, 0(a0)
+    lw t0, pointer
+    lw t0, 0(t0)
+    add a0, a0, t0
+    li a7, 93
+    ecall
+    .data
+variable: .word 20
+pointer: .word variable + 4, 0
+    .hidden image
+    .set image, __ehdr_start
+"""
+
+
+def test_a_position_independent_program_runs(tmp_path: Path) -> None:
+    require_oracle(QEMU32)
+    source, made, program = tmp_path / "a.s", tmp_path / "a.o", tmp_path / "a"
+    source.write_text(SELF_RELOCATING.replace("variable: .word 20", "variable: .word 20, 22"))
+    done = tool("as", "-fpic", "-march=rv32imac", source, "-o", made)
+    assert done.returncode == 0, done.stderr
+    done = tool("ld", "-m", "elf32lriscv", "-pie", "--no-dynamic-linker", made, "-o", program)
+    assert done.returncode == 0, done.stderr
+    assert subprocess.run([QEMU32, program], check=False).returncode == 42

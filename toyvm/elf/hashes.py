@@ -204,23 +204,28 @@ def bloom_words(data: Buffer) -> tuple[int, ...]:
     return struct.unpack(f"<{len(data) // BLOOM_WORD_SIZE}Q", data)
 
 
-def gnu_hash_table(names: Sequence[bytes], first: int, buckets: int) -> bytes:
-    """.gnu.hash of `names`, which are sorted by `gnu_hash(name) % buckets`; the first is number `first` in .dynsym."""
+def gnu_hash_table(names: Sequence[bytes], first: int, buckets: int, xlen: int = 64) -> bytes:
+    """.gnu.hash of `names`, which are sorted by `gnu_hash(name) % buckets`; the first is number `first` in .dynsym.
+
+    The words of the Bloom filter have `xlen` bits.
+    """
     hashes = [gnu_hash(name) for name in names]
     words = 1
-    while words * 64 < len(names) * _BLOOM_BITS_PER_SYMBOL:
+    while words * xlen < len(names) * _BLOOM_BITS_PER_SYMBOL:
         words *= 2
     bloom = [0] * words
     starts = [0] * buckets
     chain = []
     for i, value in enumerate(hashes):
-        bloom[value // 64 % words] |= 1 << value % 64 | 1 << (value >> _BLOOM_SHIFT) % 64
+        bloom[value // xlen % words] |= 1 << value % xlen | 1 << (value >> _BLOOM_SHIFT) % xlen
         bucket = value % buckets
         starts[bucket] = starts[bucket] or first + i
         last = i + 1 == len(hashes) or hashes[i + 1] % buckets != bucket
         chain.append(value & ~1 | last)
     head = _GNU_HEADER.pack(buckets, first, words, _BLOOM_SHIFT)
-    return head + struct.pack(f"<{words}Q{buckets}I{len(chain)}I", *bloom, *starts, *chain)
+    return head + struct.pack(
+        f"<{words}{'Q' if xlen == 64 else 'I'}{buckets}I{len(chain)}I", *bloom, *starts, *chain
+    )
 
 
 def sysv_hash_table(names: Sequence[bytes]) -> bytes:

@@ -20,7 +20,7 @@ from .link_errors import OVERFLOWS_SHOWN, REFERENCES_SHOWN, Diagnostics
 from .scan_relocations import Needs
 from .source_places import SourcePlaces
 from .synthetic.addresses import Addresses
-from .type_arrays import CALL, DYNAMIC, FORMULA, FORMULAS, GOT_ENTRY, MARKER, PC_RELATIVE
+from .type_arrays import CALL, FORMULA, FORMULAS, GOT_ENTRY, MARKER, PC_RELATIVE, words
 
 _UPPER = by_type(lambda row: row.field in (U_TYPE, U_I_TYPE))
 _PAIR = by_type(lambda row: row.field is U_I_TYPE)  # auipc and jalr
@@ -48,7 +48,7 @@ def relocate(
     relocs = program.relocs.where((layout.output >= 0)[program.relocs.sid])
     relocs = relocs.where(~MARKER[relocs.type])
     alloc = (program.sections.flags[relocs.sid] & SHF_ALLOC) != 0
-    foreign = alloc & DYNAMIC[relocs.type] & needs.preemptible[relocs.sym]
+    foreign = alloc & words(xlen)[relocs.type] & needs.preemptible[relocs.sym]
     relocs = relocs.where(~foreign)  # left to the loader; the word stays 0
     _Relocator(image, program, layout, relocs, known, pic, errors, xlen).run()
 

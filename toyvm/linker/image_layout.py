@@ -174,7 +174,7 @@ class ImageLayout(Record, eq=False):
 def lay_out(program: ProgramColumns, options: LinkOptions, errors: Diagnostics) -> ImageLayout:
     """Assign every live section its address."""
     outputs = group_sections(program)
-    placed = [_place_members(program, section) for section in outputs]
+    placed = [_place_members(program, section, options.xlen // 8) for section in outputs]
     _align_tls(placed)
     phdr_count = _count_phdrs([section for section, _ in placed], options)
     return _Addresses(program, options, phdr_count, errors).assign(placed)
@@ -236,7 +236,9 @@ def _output_section(program: ProgramColumns, name: str, members: list[int]) -> O
 _TYPED = {".init_array": SHT_INIT_ARRAY, ".fini_array": SHT_FINI_ARRAY, ".preinit_array": SHT_PREINIT_ARRAY}
 
 
-def _place_members(program: ProgramColumns, section: OutputSection) -> tuple[OutputSection, list[int]]:
+def _place_members(
+    program: ProgramColumns, section: OutputSection, word: int
+) -> tuple[OutputSection, list[int]]:
     """(the section with its size and alignment, the offset of each member in it)."""
     sizes, aligns = program.sections.size, program.sections.align
     # Records of .eh_frame follow each other without a gap: four zero bytes would end the table.
@@ -245,7 +247,7 @@ def _place_members(program: ProgramColumns, section: OutputSection) -> tuple[Out
     offsets = []
     for sid in section.members:
         # Arrays of addresses are aligned to words even if their section header is not (in crt1.o .preinit_array has 1).
-        align = max(int(aligns[sid]), 8) if section.name in _TYPED else int(aligns[sid])
+        align = max(int(aligns[sid]), word) if section.name in _TYPED else int(aligns[sid])
         if int(sizes[sid]):
             most = max(most, align)
         if not (packed and at):

@@ -23,7 +23,7 @@ from .inputs.files import Opened, ScriptItem, open_inputs
 from .inputs.property_notes import merge_properties
 from .inputs.symbol_resolution import resolve
 from .link_errors import Diagnostics
-from .link_options import Input, LinkOptions
+from .link_options import DEFAULT_INTERPRETER, DEFAULT_INTERPRETER32, Input, LinkOptions
 from .link_result import GlobalAddresses, LinkResult, UnfinishedLink
 from .merge_sections import merge
 from .output_file import finish, phdrs, section_contents
@@ -67,9 +67,10 @@ def link(inputs: Sequence[Input], options: LinkOptions) -> LinkResult:
     """Link `inputs` (in command-line order). Raises LinkError with all errors."""
     errors = Diagnostics()
     if options.xlen == 32:
-        options = replace(options, relax=False)  # its forms are those of 64-bit machines
-        if options.pic:
-            errors.error("elf32lriscv: only static executables and -r are supported")
+        # Relaxation has the forms of 64-bit machines; DT_RELR is made of words of 64 bits.
+        options = replace(options, relax=False, pack_relative=False)
+        if options.dynamic_linker == DEFAULT_INTERPRETER:
+            options = replace(options, dynamic_linker=DEFAULT_INTERPRETER32)
 
     if options.image_base is not None and options.image_base % options.page:
         errors.warning("address of `text-segment' isn't multiple of maximum page size")

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     )
 
 DEFAULT_INTERPRETER = "/lib/ld-linux-riscv64-lp64d.so.1"
+DEFAULT_INTERPRETER32 = "/lib/ld-linux-riscv32-ilp32d.so.1"
 DEFAULT_BASE = 0x10000
 PAGE = 0x1000
 DEFAULT_ENTRY = "_start"

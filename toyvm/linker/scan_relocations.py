@@ -23,13 +23,13 @@ from .type_arrays import (
     APPLIED,
     CALL,
     DIRECT,
-    DYNAMIC,
-    FIXED_ADDRESS,
     GOT_ENTRY,
     LOW_PART,
     PC_RELATIVE,
     THREAD_LOCAL,
     TP_RELATIVE,
+    fixed_address,
+    words,
 )
 from .visibility.dynamic_list import binds, listed
 
@@ -107,7 +107,7 @@ def scan(program: ProgramColumns, options: LinkOptions, local: Column, errors: D
     foreign = free[sym]
 
     # A direct reference from a program to a library's symbol: copy the datum, or let the PLT entry be the function.
-    direct = DIRECT[kind] & (PC_RELATIVE[kind] if options.pic else ~(DYNAMIC[kind] & writable))
+    direct = DIRECT[kind] & (PC_RELATIVE[kind] if options.pic else ~(words(options.xlen)[kind] & writable))
     if not options.shared:
         taken = _unique(sym[direct & foreign & (symbols.sid[sym] == SHARED)])
         is_data = np.isin(symbols.type[taken], (STT_OBJECT, STT_TLS))
@@ -121,7 +121,7 @@ def scan(program: ProgramColumns, options: LinkOptions, local: Column, errors: D
     through_plt = CALL[kind] | (DIRECT & PC_RELATIVE)[kind] & chosen_here[sym]
     plt = _unique(np.concatenate((canonical, sym[through_plt & foreign])))
     absolute = (symbols.sid[sym] == ABSOLUTE) | (symbols.sid[sym] == UNDEFINED)
-    word = DYNAMIC[kind]
+    word = words(options.xlen)[kind]
     needs = Needs(
         got=entries[Need.GOT][~np.isin(entries[Need.GOT], through_slot)],
         tls_ie=entries[Need.TLS_IE],
@@ -154,7 +154,7 @@ def _ifuncs(
     """
     kind, sym = relocs.type, relocs.sym
     chosen = mine[sym]
-    word = chosen & DYNAMIC[kind] & writable & (relocs.addend == 0)
+    word = chosen & words(options.xlen)[kind] & writable & (relocs.addend == 0)
     address = chosen & DIRECT[kind] & ~word
     iplt = _unique(sym[address | chosen & CALL[kind]])
     has_entry = np.zeros(len(mine), dtype=bool)
@@ -209,7 +209,7 @@ def _check(
     here = (sid >= 0) | (sid == LINKER)
     if options.pic:
         what = "a shared object" if options.shared else "a PIE object"
-        bad = FIXED_ADDRESS[relocs.type] & (foreign | here)
+        bad = fixed_address(options.xlen)[relocs.type] & (foreign | here)
         if options.shared:
             chosen_here = (program.symbols.type[relocs.sym] == STT_GNU_IFUNC) & (sid >= 0)
             bad |= (DIRECT & PC_RELATIVE)[relocs.type] & foreign & ~chosen_here
@@ -233,7 +233,7 @@ def _check(
                 "which is in a shared library; recompile with -ftls-model=initial-exec"
             )
     readonly = (program.sections.flags[relocs.sid] & SHF_WRITE) == 0
-    dynamic = DYNAMIC[relocs.type] & readonly & (foreign | (here if options.pic else False))
+    dynamic = words(options.xlen)[relocs.type] & readonly & (foreign | (here if options.pic else False))
     if options.text_relocations:
         if options.warn_textrel and dynamic.any():
             named = np.flatnonzero(dynamic & (relocs.sym < program.symbols.globals))[:1].tolist()
@@ -248,5 +248,6 @@ def _check(
     for row in np.flatnonzero(dynamic)[:_DATA_SHARED].tolist():
         place = f"{program.section_label(int(relocs.sid[row]))}+{int(relocs.offset[row]):#x})"
         name = program.symbol_name(int(relocs.sym[row]))
-        message = f"{place}: relocation R_RISCV_64 against `{name}' in read-only section"
+        kind = relocation_name(int(relocs.type[row]))
+        message = f"{place}: relocation {kind} against `{name}' in read-only section"
         errors.error(f"{message}; recompile with -fPIC, or allow it with -z notext")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..relocations import NUMBERS, RELOCATIONS, Formula, Need, Tool, by_type
+from ..relocations import NUMBERS, RELOCATIONS, Formula, Need, R, Tool, by_type
 from .inputs.columns import Column
 
 APPLIED: Column = by_type(lambda row: Tool.LINKER in row.by)
@@ -25,7 +25,7 @@ def computing(*formulas: Formula) -> Column:
 
 CALL = needing(Need.PLT)
 DIRECT = needing(Need.COPY)  # the address itself is in the field, or the distance to it
-DYNAMIC = needing(Need.DYNAMIC)
+_WORDS: dict[int, Column] = {64: needing(Need.DYNAMIC), 32: by_type(lambda row: row.type == R.ABS32)}
 MARKER = computing(Formula.NONE)
 PC_RELATIVE = computing(Formula.PC_RELATIVE)
 TP_RELATIVE = computing(Formula.TP_RELATIVE)
@@ -33,13 +33,24 @@ LOW_PART = by_type(lambda row: row.is_low_part)
 # The types that take a thread-local symbol, and those that take an address, of which a thread-local symbol has none.
 THREAD_LOCAL = needing(Need.THREAD_LOCAL) & ~MARKER
 ADDRESS = (DIRECT | CALL | needing(Need.GOT)) & ~THREAD_LOCAL
-# The types that put an address, or a part of it, where the loader cannot add the load base.
-FIXED_ADDRESS = DIRECT & computing(Formula.ABSOLUTE) & ~DYNAMIC
+_FIXED_ADDRESS = DIRECT & computing(Formula.ABSOLUTE)
 
 # The kinds of GOT entry that the linker makes.
 GOT_ENTRY: dict[Need, Column] = {
     need: needing(need) for need in (Need.GOT, Need.TLS_IE, Need.TLS_GD, Need.TLS_DESC)
 }
+
+
+def words(xlen: int) -> Column:
+    """The types of a word that holds an address, which the loader can relocate."""
+    return _WORDS[xlen]
+
+
+def fixed_address(xlen: int) -> Column:
+    """The types that put an address, or a part of it, where the loader cannot add the load base."""
+    result: Column = _FIXED_ADDRESS & ~_WORDS[xlen]
+    return result
+
 
 ANY_GOT_ENTRY: Column = np.logical_or.reduce(list(GOT_ENTRY.values()))
 FORMULAS = tuple(Formula)

@@ -10,7 +10,7 @@ import struct
 
 from ...base.errors import ElfError
 from .. import class32
-from ..constants import EHDR_SIZE, PHDR_SIZE, PT_PHDR, RELA_SIZE, SHT_DYNSYM, SHT_RELA, SHT_SYMTAB, SYM_SIZE
+from ..constants import EHDR_SIZE, PHDR_SIZE, PT_PHDR, RELA_SIZE, SHF_ALLOC, SHT_RELA, SHT_SYMTAB, SYM_SIZE
 from ..headers import Phdr, Shdr, read_ehdr, read_phdrs, read_shdrs
 
 _SYM = struct.Struct("<IBBHQQ")
@@ -52,8 +52,13 @@ def _segment(phdr: Phdr, count: int) -> Phdr:
 
 
 def _table(out: bytearray, data: bytes, shdr: Shdr) -> Shdr:
-    """The header of a section. Symbols and relocations are written into `out` in their smaller form."""
-    if shdr.type in (SHT_SYMTAB, SHT_DYNSYM):
+    """The header of a section. Symbols and relocations are written into `out` in their smaller form.
+
+    Those of the loader already have it.
+    """
+    if shdr.flags & SHF_ALLOC:
+        return shdr
+    if shdr.type == SHT_SYMTAB:
         records = _SYM.iter_unpack(_whole(data, shdr, SYM_SIZE))
         made, size = b"".join(class32.pack_sym(fields) for fields in records), class32.SYM_SIZE
     elif shdr.type == SHT_RELA:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import cached_property
 
 from toyvm.linker.synthetic.dynamic_relocations import DynamicRelocs
-from toyvm.linker.synthetic.got_plt import GOT_PLT_HEADER, PLT_ENTRY, PLT_HEADER, WORD
+from toyvm.linker.synthetic.got_plt import PLT_ENTRY, PLT_HEADER, RESERVED
 from toyvm.relocations import RELOCATIONS, Formula, Need, R, relocation_name
 
 from ..link_index import LinkIndex
@@ -43,10 +43,10 @@ class LoaderParts:
             if Need.GOT in kind.needs and tables.slot_entry[sym] >= 0:
                 yield tables.got_plt, int(tables.slot_entry[sym])
             if Need.GOT not in kind.needs and Need.TLS_IE not in kind.needs:
-                yield tables.got, entry + WORD
+                yield tables.got, entry + tables.word
         if Need.PLT in kind.needs and tables.plt_entry[sym] >= 0:
             number = (int(tables.plt_entry[sym]) - PLT_HEADER) // PLT_ENTRY
-            yield tables.got_plt, GOT_PLT_HEADER + number * WORD
+            yield tables.got_plt, (RESERVED + number) * tables.word
         if sym in tables.ifunc_slot:
             yield tables.ifunc_slot[sym]
         if Need.COPY in kind.needs and symbols.sid[sym] >= 0:

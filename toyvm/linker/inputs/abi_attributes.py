@@ -36,7 +36,10 @@ _FLOAT_ABI = {0: "soft-float", 2: "single-float", 4: "double-float", 6: "quad-fl
 
 
 def check_width(resolution: Resolution, options: LinkOptions, errors: Diagnostics) -> None:
-    """Report objects of another register width than the output's (-m)."""
+    """Report objects and libraries of another register width than the output's (-m)."""
+    for library in resolution.libraries:
+        if library.xlen != options.xlen:
+            errors.error(f"{library.name}: file in wrong format: a library of {library.xlen}-bit machines")
     for loaded in resolution.files:
         obj = loaded.object
         if obj.xlen != options.xlen and not obj.raw and len(obj.sections) > 1:

@@ -62,11 +62,12 @@ class SharedLibrary(Record, eq=False):
     aliases: dict[tuple[int, int], tuple[str, ...]]  # (section, value) -> all names there
     e_flags: int = 0
     audit: str = ""  # DT_AUDIT
+    xlen: int = 64
 
 
 def read_shared(data: bytes, name: str) -> SharedLibrary:
     """Read a shared object. Raises ElfError when it is malformed or not a shared object."""
-    ehdr = headers.read_ehdr(data, name)
+    ehdr = headers.read_ehdr(data, name, any_class=True)
     headers.require_riscv(ehdr, name)
     if ehdr.type != ET_DYN:
         raise ElfError(f"{name}: file in wrong format: not a shared object")
@@ -76,7 +77,8 @@ def read_shared(data: bytes, name: str) -> SharedLibrary:
         raise ElfError(f"{name}: no dynamic symbol table")
     dynstr = _linked(data, shdrs, dynsym, name)
     needed, soname, audit = _dynamic(data, shdrs, name)
-    array = record_arrays.symbols(_body(data, dynsym), name)
+    read = record_arrays.symbols32 if headers.is_class32(data) else record_arrays.symbols
+    array = read(_body(data, dynsym), name)
     names = record_arrays.names(array, dynstr, name)
     relro = [p for p in headers.read_phdrs(data, name, ehdr) if p.type == PT_GNU_RELRO]
     versions = _versions(data, shdrs, len(names), name)
@@ -109,6 +111,7 @@ def read_shared(data: bytes, name: str) -> SharedLibrary:
     return SharedLibrary(
         name, soname or name.rsplit("/", 1)[-1], exports, versioned, tuple(undefined), needed,
         {place: tuple(group) for place, group in aliases.items()}, ehdr.flags, audit,
+        32 if headers.is_class32(data) else 64,
     )  # fmt: skip
 
 
@@ -135,7 +138,7 @@ def _dynamic(data: bytes, shdrs: list[headers.Shdr], name: str) -> tuple[tuple[s
         if section.type != SHT_DYNAMIC:
             continue
         strings = _linked(data, shdrs, section, name)
-        for tag, value in headers.read_dynamic(_body(data, section)):
+        for tag, value in headers.read_dynamic(_body(data, section), class32_file=headers.is_class32(data)):
             if tag == DT_NEEDED:
                 needed.append(headers.string_at(strings, value, name, "DT_NEEDED"))
             elif tag == DT_SONAME:

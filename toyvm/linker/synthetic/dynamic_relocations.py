@@ -1,4 +1,4 @@
-"""The relocations that are left to the loader, first as places and symbols, then, with addresses, as Elf64_Rela."""
+"""The relocations that are left to the loader, first as places and symbols, then, with addresses, as records."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from ..link_options import LinkOptions
 from ..output_names import output_name
 from ..scan_relocations import Needs
 from .addresses import Addresses
-from .got_plt import GOT_PLT_HEADER, WORD, GotPltTables
+from .file_class import file_class
+from .got_plt import RESERVED, GotPltTables
 
 _NONE = -1
 
@@ -78,7 +79,7 @@ def plan(
     program: ProgramColumns, needs: Needs, tables: GotPltTables, options: LinkOptions
 ) -> tuple[DynamicRelocs, DynamicRelocs]:
     """(those of .rela.dyn, those of .rela.plt). Their number is settled here; addresses come later."""
-    rows = _Builder()
+    rows, address = _Builder(), file_class(options.xlen).address
     rows.add(
         needs.relative.sid,
         needs.relative.offset,
@@ -88,7 +89,7 @@ def plan(
         needs.relative.addend,
     )
     rows.add(
-        needs.symbolic.sid, needs.symbolic.offset, R.ABS64, needs.symbolic.sym, _NONE, needs.symbolic.addend
+        needs.symbolic.sid, needs.symbolic.offset, address, needs.symbolic.sym, _NONE, needs.symbolic.addend
     )
     _plan_got(rows, program, needs, tables, options)
     _plan_tls(rows, program, needs, tables, options)
@@ -96,7 +97,7 @@ def plan(
     rows.add(sid[needs.copy], value[needs.copy], R.COPY, needs.copy, _NONE)
     jumps = _Builder()
     count = np.arange(len(needs.plt))
-    jumps.add(tables.got_plt, GOT_PLT_HEADER + count * WORD, R.JUMP_SLOT, needs.plt, _NONE)
+    jumps.add(tables.got_plt, (RESERVED + count) * tables.word, R.JUMP_SLOT, needs.plt, _NONE)
     # The loader runs resolvers when everything else is in place; a static program's start-up code runs them itself.
     for number, (home, slot) in tables.ifunc_slot.items():
         jumps.add(home, slot, R.IRELATIVE, _NONE, number)
@@ -156,7 +157,7 @@ def _plan_got(
     rows: _Builder, program: ProgramColumns, needs: Needs, tables: GotPltTables, options: LinkOptions
 ) -> None:
     foreign = needs.got[needs.preemptible[needs.got]]
-    rows.add(tables.got, tables.got_entry[foreign], R.ABS64, foreign, _NONE)
+    rows.add(tables.got, tables.got_entry[foreign], file_class(options.xlen).address, foreign, _NONE)
     if options.pic:
         sid = program.symbols.sid[needs.got]
         here = ~needs.preemptible[needs.got] & ((sid >= 0) | (sid == LINKER))
@@ -167,6 +168,7 @@ def _plan_got(
 def _plan_tls(
     rows: _Builder, program: ProgramColumns, needs: Needs, tables: GotPltTables, options: LinkOptions
 ) -> None:
+    types = file_class(options.xlen)
     for numbers, entry, pair in (
         (needs.tls_ie, tables.ie_entry, False),
         (needs.tls_gd, tables.gd_entry, True),
@@ -174,12 +176,12 @@ def _plan_tls(
         foreign = numbers[needs.preemptible[numbers]]
         mine = numbers[~needs.preemptible[numbers]] if options.shared else numbers[:0]
         if pair:
-            rows.add(tables.got, entry[foreign], R.TLS_DTPMOD64, foreign, _NONE)
-            rows.add(tables.got, entry[foreign] + WORD, R.TLS_DTPREL64, foreign, _NONE)
-            rows.add(tables.got, entry[mine], R.TLS_DTPMOD64, _NONE, _NONE)
+            rows.add(tables.got, entry[foreign], types.module, foreign, _NONE)
+            rows.add(tables.got, entry[foreign] + tables.word, types.in_module, foreign, _NONE)
+            rows.add(tables.got, entry[mine], types.module, _NONE, _NONE)
         else:
-            rows.add(tables.got, entry[foreign], R.TLS_TPREL64, foreign, _NONE)
-            rows.add(tables.got, entry[mine], R.TLS_TPREL64, _NONE, mine)
+            rows.add(tables.got, entry[foreign], types.from_tp, foreign, _NONE)
+            rows.add(tables.got, entry[mine], types.from_tp, _NONE, mine)
     # A program has no descriptor: `thread_models` has replaced its accesses.
     foreign = needs.tls_desc[needs.preemptible[needs.tls_desc]]
     mine = needs.tls_desc[~needs.preemptible[needs.tls_desc]]
@@ -194,24 +196,24 @@ def _sorted(rows: DynamicRelocs) -> DynamicRelocs:
 
 
 def encode(
-    rows: DynamicRelocs, layout: ImageLayout, known: Addresses, dynsym: Column, combined: bool
+    rows: DynamicRelocs, layout: ImageLayout, known: Addresses, dynsym: Column, options: LinkOptions
 ) -> bytes:
-    """Elf64_Rela of each row; `dynsym`: symbol number -> number in .dynsym. `combined`: the first ones are sorted."""
+    """The records of the rows; `dynsym`: symbol number -> number in .dynsym."""
     table = np.zeros(len(rows), dtype=RELA)
     table["r_offset"] = layout.addr[rows.sid] + rows.offset
     table["r_type"] = rows.type
     table["r_sym"] = np.where(rows.symbol >= 0, dynsym[np.maximum(rows.symbol, 0)], 0)
     target = np.maximum(rows.target, 0)
     addend = rows.addend + np.where(rows.target >= 0, known.symbol[target], 0)
-    in_block = np.isin(rows.type, (R.TLS_TPREL64, R.TLSDESC)) & (rows.target >= 0)
+    in_block = np.isin(rows.type, (R.TLS_TPREL64, R.TLS_TPREL32, R.TLSDESC)) & (rows.target >= 0)
     addend -= np.where(in_block, known.tls_start, 0)
     for row in np.flatnonzero(rows.type == R.IRELATIVE).tolist():
         addend[row] = known.resolvers[int(rows.target[row])][1]
     table["r_addend"] = addend
-    if len(rows) and combined and rows.type[0] == R.RELATIVE:
+    if len(rows) and options.combine_relocations and rows.type[0] == R.RELATIVE:
         count = int((rows.type == R.RELATIVE).sum())
         table[:count] = table[:count][np.argsort(table["r_offset"][:count], kind="stable")]
-    return table.tobytes()
+    return file_class(options.xlen).relocations(table)
 
 
 def got_bytes(
@@ -220,26 +222,26 @@ def got_bytes(
     needs: Needs,
     tables: GotPltTables,
     known: Addresses,
-    shared: bool,
+    options: LinkOptions,
 ) -> bytes:
     """.got: what is known now; words that the loader fills are 0."""
-    size = int(program.sections.size[tables.got])
-    words = np.zeros(size // WORD, dtype=np.int64)
+    size, word, shared = int(program.sections.size[tables.got]), tables.word, options.shared
+    words = np.zeros(size // word, dtype=np.int64)
     if not size:
         return b""
     words[0] = layout.start(".dynamic")
     mine = needs.got[~needs.preemptible[needs.got]]
-    words[tables.got_entry[mine] // WORD] = known.symbol[mine]
+    words[tables.got_entry[mine] // word] = known.symbol[mine]
     for numbers, entry, pair in (
         (needs.tls_ie, tables.ie_entry, False),
         (needs.tls_gd, tables.gd_entry, True),
     ):
         local = numbers[~needs.preemptible[numbers]]
-        at = entry[local] // WORD
+        at = entry[local] // word
         offset = known.symbol[local] - known.tls_start
         if pair:
             words[at] = 0 if shared else 1  # the program itself is module 1
             words[at + 1] = offset - TLS_DTV_OFFSET
         elif not shared:
             words[at] = offset
-    return words.tobytes()
+    return file_class(options.xlen).words(words)

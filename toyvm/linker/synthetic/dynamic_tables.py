@@ -15,7 +15,6 @@ from toyvm.base.bits import M64
 from toyvm.base.record import Record
 from toyvm.elf import constants as c
 from toyvm.elf.hashes import gnu_hash, gnu_hash_table, sysv_hash_table
-from toyvm.elf.headers import pack_dynamic
 from toyvm.elf.record_arrays import SYM
 from toyvm.elf.symbol import st_info
 from toyvm.elf.symbol_versions import (
@@ -39,6 +38,7 @@ from ..visibility.version_script import VersionScript
 from . import relative_table
 from .addresses import Addresses
 from .dynamic_relocations import DynamicRelocs
+from .file_class import file_class
 from .symbol_table import Strings, home, of_script, section_numbers, section_of
 
 
@@ -134,7 +134,9 @@ def plan_dynamic(
         sections[".gnu.version_d"] = _definitions(program, script, strings, options)
     names = [_raw(symbols[n].dynamic_name) for n in order]
     if options.hash_style in ("gnu", "both"):
-        sections[".gnu.hash"] = gnu_hash_table(names[len(imported) :], len(imported) + 1, buckets)
+        sections[".gnu.hash"] = gnu_hash_table(
+            names[len(imported) :], len(imported) + 1, buckets, options.xlen
+        )
     if options.hash_style in ("sysv", "both"):
         sections[".hash"] = sysv_hash_table(names)
     number = np.zeros(len(program.symbols), dtype=np.int64)
@@ -267,11 +269,21 @@ _SHAPES = {
 }
 
 
-def new_sections(sizes: dict[str, int], contents: dict[str, bytes]) -> list[NewSection]:
+def new_sections(sizes: dict[str, int], contents: dict[str, bytes], options: LinkOptions) -> list[NewSection]:
     """The loader's sections of the given sizes; those in `contents` are complete."""
+    records = file_class(options.xlen)
+    entries = {c.SHT_DYNSYM: records.sym, c.SHT_RELA: records.rela, c.SHT_DYNAMIC: records.dyn}
     others = {name: _SHAPES[".rela.dyn"] for name in sizes if name not in _SHAPES}  # of `-z nocombreloc`
     return [
-        NewSection(name, kind, flags, align, sizes[name], entsize, contents.get(name, b""))
+        NewSection(
+            name,
+            kind,
+            flags,
+            min(align, records.word),
+            sizes[name],
+            entries.get(kind, entsize),
+            contents.get(name, b""),
+        )
         for name, (kind, flags, align, entsize) in (_SHAPES | others).items()
         if name in sizes
     ]
@@ -317,7 +329,7 @@ def dynsym_bytes(
             value & M64,
             int(symbols.size[n]) & M64 if shndx else 0,
         )
-    return table.tobytes()
+    return file_class(options.xlen).symbols(table)
 
 
 def dynamic_entries(
@@ -331,6 +343,7 @@ def dynamic_entries(
     present: set[str],
 ) -> bytes:
     """.dynamic. Without `layout` and `known` all addresses are 0: the size is the same."""
+    records = file_class(options.xlen)
     start = layout.start if layout else lambda _: 0
     size = layout.size if layout else lambda _: 0
     entries = [(c.DT_NEEDED, plan.string_at[soname]) for soname in plan.needed]
@@ -359,7 +372,7 @@ def dynamic_entries(
         if name in present:
             entries.append((tag, start(name)))
     entries += [(c.DT_STRTAB, start(".dynstr")), (c.DT_SYMTAB, start(".dynsym"))]
-    entries += [(c.DT_STRSZ, len(plan.strings)), (c.DT_SYMENT, c.SYM_SIZE)]
+    entries += [(c.DT_STRSZ, len(plan.strings)), (c.DT_SYMENT, records.sym)]
     if not options.shared:
         entries.append((c.DT_DEBUG, 0))
     if ".rela.plt" in present:
@@ -371,7 +384,7 @@ def dynamic_entries(
         entries += [
             (c.DT_RELA, min(map(start, tables))),
             (c.DT_RELASZ, sum(map(size, tables))),
-            (c.DT_RELAENT, c.RELA_SIZE),
+            (c.DT_RELAENT, records.rela),
         ]
     if relative_table.NAME in present:
         entries += [
@@ -388,7 +401,7 @@ def dynamic_entries(
         entries.append((c.DT_VERSYM, start(".gnu.version")))
     if relative_count:
         entries.append((c.DT_RELACOUNT, relative_count))
-    return pack_dynamic([*entries, (c.DT_NULL, 0)])
+    return records.dynamic([*entries, (c.DT_NULL, 0)])
 
 
 def _flags(options: LinkOptions, textrel: bool, program: ProgramColumns) -> list[tuple[int, int]]:

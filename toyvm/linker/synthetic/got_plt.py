@@ -20,11 +20,11 @@ from ..inputs.shared_library import SharedSymbol
 from ..link_options import LinkOptions
 from ..relax.deletions import Deletions
 from ..scan_relocations import Needs
+from .file_class import file_class
 
-WORD = 8
 PLT_HEADER = 32
 PLT_ENTRY = 16
-GOT_PLT_HEADER = 16
+RESERVED = 2  # words at the beginning of .got.plt
 
 _RW = SHF_ALLOC | SHF_WRITE
 _RX = SHF_ALLOC | SHF_EXECINSTR
@@ -37,7 +37,7 @@ _HEADER = (
     0xFD430313,  # addi  t1, t1, -(32 + 12)
     0x00038293,  # addi  t0, t2, %pcrel_lo(.got.plt)
     0x00135313,  # srli  t1, t1, 1
-    0x0082B283,  # ld    t0, 8(t0)
+    0x0082B283,  # ld    t0, 8(t0): the second word
     0x000E0067,  # jr    t3
 )
 _ENTRY = (
@@ -48,9 +48,18 @@ _ENTRY = (
 )
 
 
-class GotPltTables(Record, eq=False):
-    """Section numbers (-1: there is none), and by symbol number the offset of its entry (-1: it has none)."""
+# What differs in the code of a 32-bit machine, which loads words of 4 bytes: header, and entry.
+_HEADER32 = {2: 0x0003AE03, 5: 0x00235313, 6: 0x0042A283}  # lw t3, 0(t2); srli t1, t1, 2; lw t0, 4(t0)
+_ENTRY32 = {1: 0x000E2E03}  # lw t3, 0(t3)
 
+
+class GotPltTables(Record, eq=False):
+    """Section numbers (-1: there is none), and by symbol number the offset of its entry (-1: it has none).
+
+    `word` is the size of an entry.
+    """
+
+    word: int
     got: int
     got_plt: int
     plt: int
@@ -83,29 +92,30 @@ def make_tables(
     count = len(program.symbols)
     none = np.full(count, -1, dtype=np.int64)
     entry = {name: none.copy() for name in ("got", "ie", "gd", "desc", "plt")}
-    at = WORD
+    word = file_class(options.xlen).word
+    at = word
     for name, numbers, words in (
         ("got", needs.got, 1),
         ("ie", needs.tls_ie, 1),
         ("gd", needs.tls_gd, 2),
         ("desc", needs.tls_desc, 2),
     ):
-        entry[name][numbers] = at + np.arange(len(numbers)) * WORD * words
-        at += len(numbers) * WORD * words
+        entry[name][numbers] = at + np.arange(len(numbers)) * word * words
+        at += len(numbers) * word * words
     has_loader = options.pic or not options.static
     imported, chosen = len(needs.plt), len(needs.iplt)
     in_plt = imported + chosen if has_loader else 0
-    slots, at = np.arange(chosen) * WORD + at, at + (0 if has_loader else chosen * WORD)
+    slots, at = np.arange(chosen) * word + at, at + (0 if has_loader else chosen * word)
     table = program.resolution.table.get("_GLOBAL_OFFSET_TABLE_")
-    got_size = at if at > WORD or (table is not None and table.object_reference) else 0
+    got_size = at if at > word or (table is not None and table.object_reference) else 0
     entry["plt"][needs.plt] = PLT_HEADER + np.arange(len(needs.plt)) * PLT_ENTRY
     plt_size = PLT_HEADER + in_plt * PLT_ENTRY if in_plt else 0
-    got_plt_size = GOT_PLT_HEADER + in_plt * WORD if in_plt else 0
+    got_plt_size = RESERVED * word + in_plt * word if in_plt else 0
     # With -z now nothing is written to .got.plt after start-up: it can be protected with .got.
     got_plt_name = ".got" if options.now and options.relro else ".got.plt"
     made = [
-        NewSection(".got", SHT_PROGBITS, _RW, WORD, got_size, WORD),
-        NewSection(got_plt_name, SHT_PROGBITS, _RW, WORD, got_plt_size, WORD),
+        NewSection(".got", SHT_PROGBITS, _RW, word, got_size, word),
+        NewSection(got_plt_name, SHT_PROGBITS, _RW, word, got_plt_size, word),
         NewSection(".plt", SHT_PROGBITS, _RX, 16, plt_size, 16),
         NewSection(".iplt", SHT_PROGBITS, _RX, 16, 0 if has_loader else chosen * PLT_ENTRY, 16),
     ]
@@ -115,7 +125,7 @@ def make_tables(
     sid, value = symbols.sid.copy(), symbols.value.copy()
     entries = np.arange(chosen) * PLT_ENTRY
     if has_loader:
-        slots = GOT_PLT_HEADER + (imported + np.arange(chosen)) * WORD
+        slots = RESERVED * word + (imported + np.arange(chosen)) * word
         entries += PLT_HEADER + imported * PLT_ENTRY
     sid[needs.iplt], value[needs.iplt] = plt if has_loader else iplt, entries
     slot_sid = got_plt if has_loader else got
@@ -127,6 +137,7 @@ def make_tables(
     program = replace(program, symbols=replace(symbols, sid=sid, value=value))
     program = _place_copies(program, needs)
     return program, GotPltTables(
+        word,
         got,
         got_plt,
         plt,
@@ -178,22 +189,26 @@ def _pcrel(word: int, kind: R, distance: int) -> int:
     return word | scatter(RELOCATIONS[kind].field, distance)
 
 
-def plt_bytes(plt: int, got_plt: int, count: int) -> bytes:
-    """The PLT at address `plt` for `count` entries, whose words lie in the .got.plt at `got_plt`."""
+def plt_bytes(plt: int, got_plt: int, count: int, word: int = 8) -> bytes:
+    """The PLT at address `plt` for `count` entries, whose words, of `word` bytes, lie in the .got.plt at `got_plt`."""
     distance = got_plt - plt
     words = list(_HEADER)
+    for at, code in _HEADER32.items() if word == 4 else ():
+        words[at] = code
     words[0] = _pcrel(words[0], R.PCREL_HI20, distance)
     words[2] = _pcrel(words[2], R.PCREL_LO12_I, distance)
     words[4] = _pcrel(words[4], R.PCREL_LO12_I, distance)
     out = struct.pack("<8I", *words)
     for i in range(count):
-        out += entry_bytes(plt + PLT_HEADER + i * PLT_ENTRY, got_plt + GOT_PLT_HEADER + i * WORD)
+        out += entry_bytes(plt + PLT_HEADER + i * PLT_ENTRY, got_plt + (RESERVED + i) * word, word)
     return out
 
 
-def entry_bytes(place: int, slot: int) -> bytes:
-    """A PLT entry at address `place` that jumps to where the word at `slot` points."""
+def entry_bytes(place: int, slot: int, word: int = 8) -> bytes:
+    """A PLT entry at address `place` that jumps to where the word at `slot`, of `word` bytes, points."""
     words = list(_ENTRY)
+    for at, code in _ENTRY32.items() if word == 4 else ():
+        words[at] = code
     words[0] = _pcrel(words[0], R.PCREL_HI20, slot - place)
     words[1] = _pcrel(words[1], R.PCREL_LO12_I, slot - place)
     return struct.pack("<4I", *words)

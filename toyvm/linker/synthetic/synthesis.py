@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import struct
-
 import numpy as np
 
 from toyvm.base.bits import align_up
@@ -11,13 +9,11 @@ from toyvm.base.light_types import TYPE_CHECKING
 from toyvm.base.record import Record, replace
 from toyvm.elf.constants import (
     NT_GNU_BUILD_ID,
-    RELA_SIZE,
     SHF_ALLOC,
     SHF_WRITE,
     SHT_NOTE,
     SHT_PROGBITS,
     SHT_RISCV_ATTRIBUTES,
-    SYM_SIZE,
 )
 from toyvm.elf.symbol import NHDR_SIZE, pack_note
 from toyvm.relocations import R
@@ -35,6 +31,7 @@ from .addresses import Addresses
 from .dynamic_relocations import COMBINED, DynamicRelocs, encode, got_bytes, plan, separate
 from .dynamic_tables import DynamicPlan, dynamic_entries, dynsym_bytes, is_dynamic, new_sections, plan_dynamic
 from .eh_frame import eh_frame_sections, search_table, search_table_size
+from .file_class import file_class
 from .got_plt import PLT_ENTRY, PLT_HEADER, GotPltTables, entry_bytes, plt_bytes
 from .relative_table import split
 
@@ -126,7 +123,7 @@ def _loader_sections(
     textrel: bool,
     options: LinkOptions,
 ) -> list[NewSection]:
-    sizes = {name: len(rows) * RELA_SIZE for name, rows in groups.items()}
+    sizes = {name: len(rows) * file_class(options.xlen).rela for name, rows in groups.items()}
     contents: dict[str, bytes] = {}
     if len(packed):
         sizes[relative_table.NAME] = relative_table.ENTRY  # `relative_table.settle` gives its final size
@@ -136,7 +133,7 @@ def _loader_sections(
         if not options.shared and not options.static and options.dynamic_linker:
             contents[".interp"] = options.dynamic_linker.encode("utf-8", "surrogateescape") + b"\0"
         sizes |= {name: len(data) for name, data in contents.items()}
-        sizes[".dynsym"] = dynamic.count * SYM_SIZE
+        sizes[".dynsym"] = dynamic.count * file_class(options.xlen).sym
         entries = dynamic_entries(
             program,
             None,
@@ -148,7 +145,7 @@ def _loader_sections(
             _present(program, sizes),
         )
         sizes[".dynamic"] = len(entries)
-    return new_sections(sizes, contents)
+    return new_sections(sizes, contents, options)
 
 
 def _relative_count(rows: DynamicRelocs | None) -> int:
@@ -178,22 +175,25 @@ def fill(
 ) -> dict[int, bytes]:
     """The bytes of every linker-made section that needed addresses, by section number."""
     tables, sids = made.tables, made.sids
+    records = file_class(options.xlen)
     plt, got_plt = int(layout.addr[tables.plt]), int(layout.addr[tables.got_plt])
     got = int(layout.addr[tables.got])
-    out = {tables.got: got_bytes(program, layout, needs, tables, known, options.shared)}
+    out = {tables.got: got_bytes(program, layout, needs, tables, known, options)}
     count = int(program.sections.size[tables.plt]) // PLT_ENTRY - PLT_HEADER // PLT_ENTRY
     if count > 0:
-        out[tables.plt] = plt_bytes(plt, got_plt, count)
-        out[tables.got_plt] = struct.pack(f"<{2 + count}Q", (1 << 64) - 1, 0, *[plt] * count)
+        out[tables.plt] = plt_bytes(plt, got_plt, count, tables.word)
+        out[tables.got_plt] = records.words(np.array([-1, 0, *[plt] * count], dtype=np.int64))
     iplt = int(layout.addr[tables.iplt])
     if program.sections.size[tables.iplt]:
         slots = (got + slot for _, slot in tables.ifunc_slot.values())
-        out[tables.iplt] = b"".join(entry_bytes(iplt + i * PLT_ENTRY, slot) for i, slot in enumerate(slots))
+        out[tables.iplt] = b"".join(
+            entry_bytes(iplt + i * PLT_ENTRY, slot, tables.word) for i, slot in enumerate(slots)
+        )
     number = made.dynamic.number if made.dynamic else np.zeros(len(program.symbols), dtype=np.int64)
     groups = separate(made.start_up, program, tables, options) | {JUMPS: made.jumps}
     for name, rows in groups.items():
         if name in sids:
-            out[sids[name]] = encode(rows, layout, known, number, options.combine_relocations)
+            out[sids[name]] = encode(rows, layout, known, number, options)
     if relative_table.NAME in sids:
         sid = sids[relative_table.NAME]
         table = relative_table.encode(made.packed, layout)
