@@ -145,12 +145,15 @@ def _read_set(path: str, version: bytes) -> list[tuple[str, _Kept]]:
 
 
 def _execute(name: str, source: str, time: int, size: int, package: bool, code: CodeType) -> bool:
-    """Import a module as the import system does; whether its code raised no exception."""
+    """Import a module as the import system does; whether it could be, and its code raised no exception."""
+    parent, _, child = name.rpartition(".")
+    if parent not in sys.modules:
+        return False  # the process that wrote the file had imported it before its finder was in place
     spec = ModuleSpec(name, _KeptCode(code), origin=source, is_package=package)
     spec.has_location = True
     module = ModuleType(name)
     module.__spec__, module.__loader__, module.__file__ = spec, spec.loader, source
-    module.__package__ = name if package else name.rpartition(".")[0]
+    module.__package__ = name if package else parent
     if package:
         spec.submodule_search_locations = module.__path__ = [os.path.dirname(source)]
     sys.modules[name] = module
@@ -159,7 +162,6 @@ def _execute(name: str, source: str, time: int, size: int, package: bool, code: 
     except Exception:
         del sys.modules[name]  # the command imports it again, and reports the error
         return False
-    parent, _, child = name.rpartition(".")
     setattr(sys.modules[parent], child, module)
     _executed.append(name)
     return True

@@ -146,13 +146,13 @@ def test_a_damaged_file_of_kept_code_is_made_again(package: Path) -> None:
 _RUN = "import sys; sys.argv[0] = 'toyvm'; from toyvm.cli import run_process; run_process()"
 
 
-def _loaders(copy: Path, *options: str) -> tuple[str, int]:
+def _loaders(copy: Path, early: str = "") -> tuple[str, int]:
     """What a run of `hello` prints, and how many of its modules the import system has found one by one."""
     watch = "import sys; from toyvm.cli import start_code as s; o = s._KeptCode.exec_module; n = []\n"
     watch += "s._KeptCode.exec_module = lambda k, m: (n.append(m), o(k, m))[1]\n"
     watch += "import os; e = os._exit; os._exit = lambda x: (print(len(n), file=sys.stderr), e(x))\n"
     done = subprocess.run(
-        [sys.executable, "-c", watch + _RUN, "run", *options, "hello"],
+        [sys.executable, "-c", early + watch + _RUN, "run", "hello"],
         cwd=copy,
         env={"PATH": os.environ["PATH"], "XDG_CACHE_HOME": str(copy / "cache")},
         capture_output=True,
@@ -176,6 +176,12 @@ def test_the_second_run_keeps_its_modules_in_one_file(copy: Path) -> None:
         kept.write_bytes(content)
         assert _loaders(copy)[1] > 50
         assert kept.read_bytes() == whole
+
+    kept.unlink()
+    early = "import toyvm.machine.traps, toyvm.kernel.mm\n"  # before the finder is in place
+    assert _loaders(copy, early=early)[1] > 50
+    assert kept.read_bytes() != whole
+    assert _loaders(copy)[0] == "hello, world\n" and kept.read_bytes() == whole
 
     os.utime(copy / "toyvm" / "system.py")
     assert _loaders(copy)[1] > 50
