@@ -27,6 +27,8 @@ SOURCES = {
         for n, a in (("p", 4), ("q", 8), ("r", 4), ("s", 8))
     )
     + ".text\n.globl _start\n_start: ret\n",
+    "header": '.globl _start\n_start: ret\n.weak __ehdr_start\n.section .rodata,"a"\n.dc.a __ehdr_start\n',
+    "strong": '.globl _start\n_start: ret\n.section .rodata,"a"\n.dc.a __ehdr_start\n',
     "text": '.globl _start\n_start: ret\n.section .rodata,"a"\n.dc.a _start\n',
 }
 COMMANDS = [
@@ -38,6 +40,9 @@ COMMANDS = [
     "partners.o -T drop",
     "sizes.o --gc-sections",
     "patchable.o --gc-sections",
+    "header.o -T far",
+    "header.o -T near",
+    "strong.o -T near",
     "notes.o --build-id=0x1234",
     "-shared text.o -z notext",
     "-shared text.o --warn-textrel",
@@ -56,6 +61,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (made / f"{name}.s").write_text(text)
         subprocess.run([GNU_AS, f"{name}.s", "-o", f"{name}.o"], cwd=made, check=True)
     (made / "group").write_text("FORCE_GROUP_ALLOCATION\nSECTIONS { .data : { *(.data) } }\n")
+    (made / "far").write_text("SECTIONS { . = 0x10000; .text : { *(.text) } .rodata : { *(.rodata) } }\n")
+    (made / "near").write_text(
+        "SECTIONS { . = 0x10000 + SIZEOF_HEADERS; .text : { *(.text) } .rodata : { *(.rodata) } }\n"
+    )
     (made / "drop").write_text("SECTIONS { /DISCARD/ : { *(.foo) } }\n")
     return made
 
@@ -69,7 +78,9 @@ def result(command: list[str], folder: Path) -> tuple[int, list[str], list[str],
     sections = re.findall(
         r"\] (\.(?:group|data|foo|moo|zed|sizes|note[.\w-]*)) +\w+ +\w+ +\w+ (\w+)", shown.stdout
     )
-    names = re.findall(r" (\w+ +\w+ +\w+ +\w+) (x|y|alone|live|dead|_start)$", shown.stdout, re.M)
+    names = re.findall(
+        r" (\w+ +\w+ +\w+ +\w+) (x|y|alone|live|dead|_start|__ehdr_start)$", shown.stdout, re.M
+    )
     symbols = sorted({" ".join((name, *what.split()[1:3])) for what, name in names})
     kept = [m for m in messages if "entry symbol" not in m and "RWX" not in m]
     return run.returncode, kept, [" ".join(each) for each in sections], symbols, "TEXTREL" in shown.stdout

@@ -72,7 +72,7 @@ def link(inputs: Sequence[Input], options: LinkOptions) -> LinkResult:
         if options.dynamic_linker == DEFAULT_INTERPRETER:
             options = replace(options, dynamic_linker=DEFAULT_INTERPRETER32)
 
-    if options.image_base is not None and options.image_base % options.page:
+    if options.paged and options.image_base is not None and options.image_base % options.page:
         errors.warning("address of `text-segment' isn't multiple of maximum page size")
 
     # Read everything that the command line names. A linker script may name more, and orders the output.
@@ -191,6 +191,10 @@ def link(inputs: Sequence[Input], options: LinkOptions) -> LinkResult:
 
     # Memory layout. Addresses are fixed from here on.
     layout, known = placed(program, errors)
+    if scripted and not scripted.loads_headers(layout):
+        program = scripted.without_header_symbol(program)
+        check_references(scripted.without_unloaded(program), options, errors)
+        layout, known = placed(program, errors)
     if errors.errors and options.wants_map:
         result = _result(b"", program, layout, known, made, relaxations, options, errors, history)
         raise UnfinishedLink(errors.errors, replace(result, opened=tuple(each.name for each in opened)))

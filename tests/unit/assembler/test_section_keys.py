@@ -24,6 +24,14 @@ def test_sections_linked_to_different_symbols() -> None:
     assert [made.sections[section.link].name for section in found] == [".text.one", ".text.two"]
 
 
+def test_the_group_of_the_current_section() -> None:
+    text = '.section .text.f, "axG", @progbits, f, comdat\nnop\n.pushsection .note.f, "?", @note\n.dword 0\n.popsection\n'
+    made = assemble_text(text + '.text\n.section .note.f, "?", @note\n.word 0\n', "a.s")
+    assert [section.size for section in made.sections if section.name == ".note.f"] == [8, 4]
+    (group,) = made.groups
+    assert [made.sections[member].name for member in group.members] == [".text.f", ".note.f"]
+
+
 def test_unique_sections() -> None:
     text = "".join(f'.section many, "a", @progbits, unique, {n}\n.dword 0\n' for n in (7, 8, 7))
     assert sizes(text + '.section many, "a"\n.word 0\n', "many") == [16, 8, 4]

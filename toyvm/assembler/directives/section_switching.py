@@ -100,7 +100,7 @@ class _Request(Record):
         return SectionKey(self.name, self.group, self.link, self.unique, retain, self.node)
 
 
-def _parse(rest: str) -> _Request:
+def _parse(state: AssemblyState, rest: str) -> _Request:
     """The operands of `.section name, "flags", @type, entsize, group, comdat`. Raises Problem."""
     pieces = split_operands(rest)
     if not pieces or not pieces[0]:
@@ -113,7 +113,7 @@ def _parse(rest: str) -> _Request:
     if not more:
         return _Request(name, type, flags, 0, "", False, "", None, False)
     letters = unquote(more.pop(0)).decode("utf-8", "replace")
-    wanted = _flags(letters)
+    wanted = _flags(letters.replace("?", ""))
     if name.startswith(_LTO):
         wanted |= SHF_EXCLUDE
     # As in GNU as, the name implies only the type if flags are given.
@@ -134,6 +134,8 @@ def _parse(rest: str) -> _Request:
             raise Problem("a section with the flag G needs the name of its group", expected="a group's name")
         if more and more[0] == "comdat":
             comdat = bool(more.pop(0))
+    elif "?" in letters and not state.chunk.is_absolute:  # the group of the current section, if it has one
+        group, comdat = state.chunk.section.group, state.chunk.section.comdat
     node = 0
     if "d" in letters and not letters[:1].isdigit():
         if not wanted & SHF_ALLOC:
@@ -237,7 +239,7 @@ def _changed(state: AssemblyState, name: str, what: str) -> None:
 
 def section(state: AssemblyState, rest: str) -> None:
     """`.section`."""
-    state.enter(_open(state, _parse(rest)).chunk(0))
+    state.enter(_open(state, _parse(state, rest)).chunk(0))
 
 
 def pushsection(state: AssemblyState, rest: str) -> None:
@@ -249,7 +251,7 @@ def pushsection(state: AssemblyState, rest: str) -> None:
     saved = (state.chunk, state.previous)
     if len(state.section_stack) >= 1000:
         raise Problem("more than 1000 .pushsection without .popsection")
-    state.enter(_open(state, _parse(",".join(pieces))).chunk(number))
+    state.enter(_open(state, _parse(state, ",".join(pieces))).chunk(number))
     state.section_stack.append(saved)
 
 

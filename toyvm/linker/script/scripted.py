@@ -6,9 +6,9 @@ import numpy as np
 
 from toyvm.base.record import replace
 
-from ...elf.constants import SHF_LINK_ORDER, SHT_NOBITS, STV_HIDDEN, STV_INTERNAL
+from ...elf.constants import EHDR_SIZE, PT_LOAD, SHF_LINK_ORDER, SHT_NOBITS, STV_HIDDEN, STV_INTERNAL
 from ..image_layout import ImageLayout
-from ..inputs.columns import Column, ProgramColumns
+from ..inputs.columns import LINKER, UNDEFINED, Column, ProgramColumns
 from ..inputs.global_symbols import DefinitionKind
 from ..inputs.symbol_resolution import Resolution
 from ..link_errors import Diagnostics
@@ -85,6 +85,25 @@ class Scripted:
     def lay_out(self, program: ProgramColumns, plan: Plan, errors: Diagnostics) -> ImageLayout:
         """All addresses."""
         return lay_out_by_script(program, plan, self.options, errors)
+
+    def loads_headers(self, layout: ImageLayout) -> bool:
+        """Whether a segment has the file header; otherwise `__ehdr_start` is not there."""
+        return any(
+            p.type == PT_LOAD and p.offset == 0 and p.filesz >= EHDR_SIZE for p in layout.headers or ()
+        )
+
+    def without_header_symbol(self, program: ProgramColumns) -> ProgramColumns:
+        """The program with `__ehdr_start` undefined, unless the script defines it."""
+        symbol = program.resolution.table.get("__ehdr_start")
+        names = self.names()
+        if symbol is None or symbol.name in names.assigned | names.provided:
+            return program
+        sid, visibility = program.symbols.sid.copy(), program.symbols.visibility.copy()
+        if sid[symbol.id] == LINKER:
+            sid[symbol.id] = UNDEFINED
+            if not symbol.weak:  # a weak one stays hidden: the output does not have it
+                visibility[symbol.id] = symbol.visibility
+        return replace(program, symbols=replace(program.symbols, sid=sid, visibility=visibility))
 
     def without_unstored(self, program: ProgramColumns, layout: ImageLayout) -> ProgramColumns:
         """The program without relocations of bytes that are not in the file, such as those of NOLOAD."""

@@ -68,7 +68,7 @@ def is_dynamic(resolution: Resolution, options: LinkOptions) -> bool:
     if (
         options.kind == "exec"
         and not options.dynamic_linker
-        and (options.export_dynamic or options.dynamic_lists)
+        and (options.export_dynamic or options.dynamic_lists or options.dynamic_data)
     ):
         return True
     return options.kind != "exec" or bool(resolution.libraries)

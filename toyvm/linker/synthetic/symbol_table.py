@@ -38,6 +38,12 @@ from ..inputs.global_symbols import GlobalSymbol
 from ..link_options import LinkOptions
 from .addresses import Addresses
 
+_OWN = (
+    "__ehdr_start",
+    "_GLOBAL_OFFSET_TABLE_",
+    "_PROCEDURE_LINKAGE_TABLE_",
+    "_DYNAMIC",
+)  # the output's alone
 _BOUNDS = ("__start_", "__stop_")  # symbols that bound a section
 
 
@@ -295,6 +301,8 @@ class _Builder:
         nowhere = (sid == UNDEFINED) | (sid == SHARED)
         idle = nowhere & ~table.strong_reference[ids] & ~table.weak[ids]
         requested = frozenset(self.options.undefined)
+        hidden_by_linker = (symbols.visibility[ids] == STV_HIDDEN) & (table.visibility[ids] == STV_DEFAULT)
+        idle |= (sid == UNDEFINED) & hidden_by_linker
         for at in np.flatnonzero(idle).tolist():
             idle[at] = table.names[ids[at]] not in requested
         ids = ids[~gone & ~idle]
@@ -320,9 +328,8 @@ class _Builder:
         seen[hidden] = STV_DEFAULT  # as in GNU ld: a local symbol has nobody to hide from
         for at in linker.tolist():
             name = table.names[ids[at]]
-            hidden[at] = name.startswith(".") or (
-                name in self.layout.symbols and self.layout.symbols[name].hidden
-            )
+            placed = self.layout.symbols.get(name)
+            hidden[at] = placed.hidden if placed is not None else name.startswith((".", *_OWN))
             seen[at] = _linker_visibility(self.layout, self.program, name)
         binding[linker] = STB_GLOBAL
         rows = self._rows(ids, kind, shndx)

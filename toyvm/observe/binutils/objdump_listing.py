@@ -56,9 +56,10 @@ def _expanded(elf: ElfFile, section: ElfSection) -> tuple[int, int]:
 def _load_address(elf: ElfFile, section: ElfSection) -> int:
     """The LMA, by the first segment that has the section; those of an overlay differ only in their places in the file."""
     shdr = section.header
+    kind = c.PT_TLS if shdr.flags & c.SHF_TLS else c.PT_LOAD
     if is_alloc(section):
         for phdr in elf.segments:
-            inside = phdr.type == c.PT_LOAD and phdr.vaddr <= shdr.addr < phdr.vaddr + phdr.memsz
+            inside = phdr.type == kind and phdr.vaddr <= shdr.addr < phdr.vaddr + phdr.memsz
             if inside and has_contents(section):
                 inside = phdr.offset <= shdr.offset and shdr.offset + shdr.size <= phdr.offset + phdr.filesz
             elif inside:
