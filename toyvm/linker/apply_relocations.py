@@ -26,7 +26,11 @@ _UPPER = by_type(lambda row: row.field in (U_TYPE, U_I_TYPE))
 _PAIR = by_type(lambda row: row.field is U_I_TYPE)  # auipc and jalr
 _ULEB128 = by_type(lambda row: row.field is ULEB128)
 # auipc, alone or with jalr
-_FROM_PC = by_type(lambda row: row.formula is Formula.PC_RELATIVE and row.field in (U_TYPE, U_I_TYPE))
+_FROM_PC = by_type(
+    lambda row: (
+        row.formula in (Formula.PC_RELATIVE, Formula.GOT_PC_RELATIVE) and row.field in (U_TYPE, U_I_TYPE)
+    )
+)
 _AUIPC, _LUI, _OPCODE = 0x17, 0x37, 0x7F
 _X0_BASE_MASK = 0xFFF07FFF  # clears rs1 of jalr: a call to nothing goes to address 0
 
@@ -245,7 +249,7 @@ class _Relocator:
     def _reach_low_addresses(self, value: Column) -> None:
         """Replace auipc by lui for an address near 0 that only lui reaches (GNU ld: riscv_zero_pcrel_hi_reloc).
 
-        Such targets are absent weak symbols, numbers and functions at low addresses, if the code lies above 2 GiB.
+        Such targets are absent weak symbols, numbers, functions and a GOT at low addresses, if the code lies above 2 GiB.
         """
         rows = np.flatnonzero(_FROM_PC[self.relocs.type] & ((value < U_TYPE.low) | (value > U_TYPE.high)))
         target = value[rows] + self.place[rows]

@@ -14,6 +14,7 @@ from toyvm.base.record import replace
 
 from ..elf.constants import (
     SHF_ALLOC,
+    SHF_EXECINSTR,
     SHF_GNU_RETAIN,
     SHF_GROUP,
     SHF_LINK_ORDER,
@@ -31,6 +32,7 @@ from .output_names import output_name
 from .synthetic.eh_frame import Frames, eh_frame_sections
 
 _KEEP = (".init", ".fini", ".init_array", ".fini_array", ".preinit_array", ".jcr")
+_DEBUGGING = (".debug", ".zdebug", ".line", ".stab", ".gdb_index")
 _KEEP_TYPES = (SHT_INIT_ARRAY, SHT_FINI_ARRAY, SHT_PREINIT_ARRAY)
 
 
@@ -52,6 +54,7 @@ def collect(
     follows = ~sections.alloc & ((sections.flags & SHF_LINK_ORDER) != 0) & (sections.link >= 0)
     itself = sections.link == np.arange(len(sections))  # such a section lives if something names it
     live &= ~follows | np.where(itself, marker.marked, live[np.maximum(sections.link, 0)])
+    live &= ~_debugging_of_dead_code(program, live, marker)
     frames = eh_frame_sections(program)
     live[frames] = True
     for sid in np.flatnonzero(sections.live & (sections.link < 0)).tolist():
@@ -63,6 +66,40 @@ def collect(
             file = program.file_name(int(sections.file[sid]))
             errors.warning(f"removing unused section '{sections.name[sid]}' in file '{file}'")
     return replace(program, sections=replace(sections, live=live))
+
+
+def _debugging_of_dead_code(program: ProgramColumns, live: Column, marker: Marker) -> Column:
+    """Boolean by section: debugging information that only dead code needs, by the rules of GNU ld.
+
+    It is that of an object of which no code and no data is kept, and in an object with a `.debug_line.NAME` for each
+    section of code what is called `.debug_*NAME` after a dead one. What other debugging information names stays.
+    """
+    sections = program.sections
+    names, files = sections.name, sections.file
+    debugging = np.array([name.startswith(_DEBUGGING) for name in names], dtype=bool)
+    debugging &= (
+        live & ~sections.alloc & (files >= 0) & ((sections.flags & (SHF_GROUP | SHF_GNU_RETAIN)) == 0)
+    )
+    if not debugging.any():
+        return debugging
+    kept = np.unique(files[live & sections.alloc & (sections.type != SHT_NOTE)])
+    dropped = debugging & ~np.isin(files, kept)
+    fragments = {
+        int(files[sid]) for sid in np.flatnonzero(debugging).tolist() if names[sid].startswith(".debug_line.")
+    }
+    code = sections.live & ~live & ((sections.flags & SHF_EXECINSTR) != 0) & np.isin(files, list(fragments))
+    dead: dict[int, tuple[str, ...]] = {}
+    for sid in np.flatnonzero(code).tolist():
+        dead[int(files[sid])] = (*dead.get(int(files[sid]), ()), names[sid])
+    for sid in np.flatnonzero(debugging & np.isin(files, list(dead))).tolist():
+        dropped[sid] |= names[sid].endswith(dead[int(files[sid])])
+    front = np.flatnonzero(debugging & ~dropped)
+    while len(front):
+        named = marker.target[np.isin(marker.source, front)]
+        named = np.unique(named[named >= 0])
+        front = named[dropped[named]]
+        dropped[front] = False
+    return dropped
 
 
 def root_reasons(

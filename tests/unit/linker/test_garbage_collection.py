@@ -106,3 +106,16 @@ def test_what_a_symbol_of_defsym_stands_for_is_reached(
         if result.layout.output[symbols.sid[result.resolution.table[name].id]] >= 0
     }
     assert found == kept
+
+
+def test_debugging_information_goes_with_the_code_that_it_describes() -> None:
+    used = (
+        '.section .text.used,"ax"\n.globl _start\n_start: ret\n.section .text.idle,"ax"\nidle: ret\n'
+        ".section .debug_line.text.used\n.byte 1, 2, 3\n.section .debug_line.text.idle\n.zero 100\n"
+        ".section .debug_info\n.4byte named\n"
+    )
+    dead = '.section .text.dead,"ax"\ndead: ret\n.section .debug_abbrev\n.globl named\nnamed: .byte 1\n.section .debug_str\n.zero 50\n'
+    result = link_all(used, dead, gc_sections=True)
+    sizes = {name: size for name, size in result.sizes.items() if name.startswith(".debug")}
+    sizes.pop(".debug_line", None)  # the assembler's own, of the live object
+    assert sizes == {".debug_line.text.used": 3, ".debug_info": 4, ".debug_abbrev": 1}

@@ -199,4 +199,4 @@ def test_attributes_that_do_not_fit() -> None:
     )
     assert link_all(old, attributes(priv_spec=0)).warnings == ()
     message = errors_of(START + attributes(stack_align=16), attributes(stack_align=4))
-    assert message == "b.o use 4-byte stack aligned but the output use 16-byte stack aligned"
+    assert message == "b.o use 4-byte stack aligned but the output use 16-byte stack aligned."

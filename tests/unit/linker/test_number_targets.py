@@ -80,3 +80,13 @@ def test_a_position_independent_image_cannot_name_them() -> None:
 def test_a_number_out_of_reach_is_called_abs() -> None:
     message = errors_of(".option norelax\n.globl _start\n_start: j 0x12345678\n", **HERE)
     assert "relocation truncated to fit: R_RISCV_JAL against `*ABS*'" in message
+
+
+def test_a_got_at_a_low_address_is_reached_by_lui() -> None:
+    text = ".data\ndatum: .dword 5\n.text\n.option norelax\n.option pic\n.globl _start\n_start: la a0, datum\nla a1, datum\nnop\n"
+    script = (
+        "SECTIONS { .got 0x2000 : { *(.got) } .data 0x3000 : { *(.data) } .text 0x900000000 : { *(.text) } }"
+    )
+    result = link_all(text, scripts=(("low.ld", script),))
+    high, low = (int.from_bytes(elf_of(result).at_address(0x900000000 + at, 4), "little") for at in (0, 4))
+    assert high & 0x7F == 0x37 and (high & 0xFFFFF000) + (low >> 20) == 0x2008

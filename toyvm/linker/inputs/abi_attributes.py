@@ -85,7 +85,7 @@ def merge_attributes(resolution: Resolution, errors: Diagnostics) -> bytes:
                 continue
             if tag == TAG_STACK_ALIGN and value and merged.get(tag, value) not in (0, value):
                 errors.error(
-                    f"{name} use {value}-byte stack aligned but the output use {merged[tag]}-byte stack aligned"
+                    f"{name} use {value}-byte stack aligned but the output use {merged[tag]}-byte stack aligned."
                 )
                 continue
             if tag == TAG_ARCH and tag in merged:
