@@ -35,7 +35,10 @@ _RUNNING = re.compile(r"Running .*/testsuite/(\S+) \.\.\.")
 
 # What the log of a failed test has -> why our tools differ. The first that fits counts.
 REASONS = {
-    "unrecognised emulation mode: elf32|-mabi: invalid choice: 'ilp32": "32-bit programs, refused when this was measured",
+    "relocation R_RISCV_32 against": "R_RISCV_32 in position-independent RV64 output: refused, since no loader applies it",
+    "R_RISCV_JAL against": "a `jal` to what others may preempt: it goes to the PLT entry here, GNU ld refuses it",
+    r"__global_pointer\\\$": "`__global_pointer$` and relaxation by gp are only in programs that name the symbol",
+    r"<_GLOBAL_OFFSET_TABLE_": "`_GLOBAL_OFFSET_TABLE_` is only in the symbol tables of programs that name it",
     "unrecognized arguments: -w|readelf +-w|readelf -w": "readelf does not decode DWARF (`-w`)",
     "unrecognized arguments|unrecognized option|invalid choice|ignored explicit argument": (
         "an option that our tool does not have"
