@@ -10,6 +10,9 @@ from pathlib import Path
 import pytest
 
 from tests.support.oracles import GNU_AS, GNU_LD, require_oracle
+from toyvm.cli.ld import main as ld
+from toyvm.elf.constants import SHT_DYNSYM, SHT_SYMTAB
+from toyvm.elf.elf_file import ElfFile
 
 pytestmark = pytest.mark.oracle
 
@@ -101,3 +104,25 @@ def test_address_and_size_of_an_output_section(folder: Path) -> None:
         size, start = (int.from_bytes(bytes.fromhex(dump[i] + dump[i + 1]), "little") for i in (1, 3))
         data.append((size, start - address))
     assert data == [(24, 0), (24, 0)]
+
+
+@pytest.mark.parametrize("count", [40, 3500])
+def test_order_of_globals(count: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """GNU ld writes them as they lie in its hash table, which grows with 3038 symbols."""
+    require_oracle(GNU_AS, GNU_LD)
+    monkeypatch.chdir(tmp_path)
+    names = [f"f{number * 7919 % 100003:x}" for number in range(count)]
+    lines = [f".globl {name}\n{name}: nop\n.hidden h{name}\n.globl h{name}\nh{name}:\n" for name in names]
+    Path("a.s").write_text("".join(lines))
+    subprocess.run([GNU_AS, "a.s", "-o", "a.o"], check=True)
+    for options in ([], ["-shared", "--hash-style=sysv"])[: 2 if count < 3000 else 1]:
+        subprocess.run([GNU_LD, "-e", "0", *options, "a.o", "-o", "gnu"], check=True)
+        assert ld(["-e", "0", *options, "a.o", "-o", "our"]) == 0
+        found = []
+        for path in "gnu", "our":
+            elf = ElfFile.parse(Path(path).read_bytes(), path)
+            kinds = (SHT_SYMTAB, SHT_DYNSYM) if options else (SHT_SYMTAB,)
+            tables = [elf.symbols_of(section) for kind in kinds for section in elf.sections_of_type(kind)]
+            found.append([[name for name in table.names if name.startswith(("f", "hf"))] for table in tables])
+        assert found[0] == found[1]
+        assert len(found[0][0]) == 2 * count

@@ -39,7 +39,7 @@ from . import relative_table
 from .addresses import Addresses
 from .dynamic_relocations import DynamicRelocs
 from .file_class import file_class
-from .symbol_table import Strings, home, of_script, section_numbers, section_of
+from .symbol_table import Strings, home, in_walk_order, of_script, section_numbers, section_of
 
 
 class DynamicPlan(Record, eq=False):
@@ -115,6 +115,8 @@ def plan_dynamic(
     buckets = max(1, len(hashed) // 4)
     hashed.sort(key=lambda n: gnu_hash(_raw(symbols[n].dynamic_name)) % buckets)
     order = tuple(imported + hashed)
+    if options.hash_style == "sysv":  # needs no order; this is GNU ld's
+        order = tuple(in_walk_order(symbols, np.array(order, dtype=np.int64)).tolist())
     strings = Strings()
     for name in (options.soname, ":".join(options.rpath)):
         strings.add(name)
@@ -187,7 +189,7 @@ def _definitions(
     base = options.soname or posixpath.basename(options.output)
     versions = [DefinedVersion(_raw(base), strings.add(base), (), 1, c.VER_FLG_BASE)]
     used = set(program.resolution.symbols.versions.values())
-    for number, node in enumerate(script.nodes, FIRST_VERSION):
+    for number, node in enumerate((n for n in script.nodes if n.name), FIRST_VERSION):
         empty = not node.shown and not node.kept and node.name not in used
         parents = tuple(strings.add(parent) for parent in reversed(node.parents))
         flags = c.VER_FLG_WEAK if empty else 0

@@ -34,9 +34,10 @@ from toyvm.elf.record_arrays import SYM, Names
 
 from ..image_layout import ImageLayout
 from ..inputs.columns import ABSOLUTE, LINKER, SHARED, UNDEFINED, Column, ProgramColumns
-from ..inputs.global_symbols import GlobalSymbol
+from ..inputs.global_symbols import GlobalSymbol, GlobalSymbols
 from ..link_options import LinkOptions
 from .addresses import Addresses
+from .symbol_order import walk_order
 
 _OWN = (
     "__ehdr_start",
@@ -306,6 +307,7 @@ class _Builder:
         for at in np.flatnonzero(idle).tolist():
             idle[at] = table.names[ids[at]] not in requested
         ids = ids[~gone & ~idle]
+        ids = in_walk_order(table, ids)
         sid, kind = symbols.sid[ids], symbols.type[ids].astype(np.int64)
         kind[kind == STT_COMMON] = STT_OBJECT  # it has its place now
         # The binding of an undefined symbol is that of its references, not that of the library's definition.
@@ -385,13 +387,25 @@ def any_unique(program: ProgramColumns) -> bool:
     return bool((unique & (program.symbols.sid[: len(unique)] >= 0)).any())
 
 
-def _versioned(symbol: GlobalSymbol) -> str:
-    """The name in .symtab, with its version: `foo@V` of a library, `foo@@V` for a default version defined here."""
+def in_walk_order(table: GlobalSymbols, ids: Column) -> Column:
+    """Global symbols in the order of GNU ld's symbol tables."""
+    hashed = [table.names[number] for number in ids.tolist()]
+    if table.versions or table.shared:
+        hashed = [_versioned(table[number], "@@") for number in ids.tolist()]
+    result: Column = ids[walk_order(hashed, ids, len(table.names))]
+    return result
+
+
+def _versioned(symbol: GlobalSymbol, default: str = "@") -> str:
+    """The name in .symtab, with its version: `foo@V` of a library, `foo@@V` for a default version defined here.
+
+    `default` is what stands before the default version of a library.
+    """
     name, shared = symbol.name, symbol.shared
     if "@" in name:
         return name
     if shared is not None and shared.version:
-        return f"{name}@{shared.version}"
+        return f"{name}{default}{shared.version}"
     return f"{name}@@{symbol.version}" if symbol.version else name
 
 

@@ -131,7 +131,7 @@ def with_own_versions(
     known = set(script.versions)
     named = program.resolution.symbols.versions
     more = dict.fromkeys(named[n] for n in sorted(named) if public[n] and named[n] not in known)
-    if options.shared or not more or not all(node.name for node in script.nodes):
+    if options.shared or not more:
         return script
     return VersionScript((*script.nodes, *(VersionNode(version, (), (), ()) for version in more)))
 
