@@ -44,10 +44,13 @@ OP_WORDS = 2
 
 # Ranges: the memory that one kind of access through some pointer last reached. First virtual address;
 # the number of addresses where 8 bytes are inside; host address - virtual address; how many misses
-# until a search for a new range.
+# until a search for a new range. That word holds two counters: the low half counts misses down from
+# PATIENT, the high half counts searches that found a run shorter than the range. Only after STRIKES_MOST
+# of them does such a run replace a longer one, so that one page elsewhere does not cost an area its range.
 RANGES = 128
 RANGE_WORDS = 4
 FIRST, INSIDE, DELTA, PATIENCE = 0, 1, 2, 3
+PATIENT, STRIKES_SHIFT, STRIKES_MOST = 16, 32, 3
 SLOTS = 512
 KEPT_SLOTS = 16  # for registers that stay in one area (sp, gp, tp); a hash selects the other slots; odd ones are for writes
 RANGES_END = RANGES + SLOTS * RANGE_WORDS

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from toyvm.base.bits import align_up
 from toyvm.base.light_types import TYPE_CHECKING
 from toyvm.machine.frame_table import BIRTHS, FILE_PAGES, FREED, NEXT, PEAK, USED, FrameTable
-from toyvm.machine.physical_memory import PhysicalMemory
+from toyvm.machine.physical_memory import DENSE, HUGE_FRAMES, PhysicalMemory
 from toyvm.machine.sv39 import MEGAPAGE_SIZE, PPN_SHIFT, PTE_U, TABLE_ENTRIES
 
 from ..counters import FaultContext
@@ -36,6 +36,7 @@ FEWEST_TABLES = 4
 # A span has a frame for each page of the area, but at least FEWEST_IN_SPAN, and at most this share of memory.
 FEWEST_IN_SPAN = 64
 SPANS = 8
+MOST_ADVISED = 1 << 14  # frames of the longest span that gets huge pages of the host before it is used
 
 
 class OutOfFrames(Exception):
@@ -133,6 +134,7 @@ class FrameAllocator:
         self.refs[ZERO_FRAME] = 1
         self._words[NEXT] = 1
         self._next_span = self.count // 4
+        self._fewest_bits = self._span_bits(0)
         self._unused_below = self.count & -BLOCK  # every block at or above it was used
         self._blocks: list[int] = []  # the first frames of free blocks, which are not in `_freed`
         self._walked = 0  # entries that Python loops have visited
@@ -189,8 +191,7 @@ class FrameAllocator:
                 self.memory.zero_frame(frame)
         else:
             frame = words[NEXT]  # never used since the memory was made: already zero
-            self._given[frame] = 1
-            words[NEXT] = self._after(frame)
+            self._give(frame)
         return self._use(frame, context)
 
     def alloc_in_span(self, spans: dict[int, int], vpn: int, pages: int, context: FaultContext) -> int:
@@ -205,10 +206,16 @@ class FrameAllocator:
             return self.alloc(context)
         if self.groups is not None and not self.groups.admit(context):
             raise OutOfFrames
+        self._give(frame)
+        return self._use(frame, context)
+
+    def _give(self, frame: int) -> None:
+        """Mark a frame that was never used as used."""
         self._given[frame] = 1
+        if frame & DENSE == DENSE:
+            self.memory.advise_after(frame)
         if frame == self._words[NEXT]:
             self._words[NEXT] = self._after(frame)
-        return self._use(frame, context)
 
     def span(self, spans: dict[int, int], vpn: int, pages: int) -> tuple[int, int, int]:
         """The span of page `vpn`: its first frame or 0, its first page, the page after its last."""
@@ -216,7 +223,7 @@ class FrameAllocator:
         key = vpn >> bits << 6 | bits
         span = spans.get(key)
         if span is None:
-            span = spans[key] = self._span(1 << bits)
+            span = spans[key] = self._continued(spans, vpn, bits) or self._span(1 << bits)
         first = vpn >> bits << bits
         return span, first, first + (1 << bits)
 
@@ -227,6 +234,11 @@ class FrameAllocator:
 
     def _span_bits(self, pages: int) -> int:
         return (min(max(pages, FEWEST_IN_SPAN), self.count // SPANS) - 1).bit_length()
+
+    def advise_span(self, span: int, size: int) -> None:
+        """Ask the host for huge pages in a new span, if a guest is likely to fill them."""
+        if span and HUGE_FRAMES <= size <= MOST_ADVISED:
+            self.memory.advise(span, size)
 
     def alloc_block(self, reserve: int, context: FaultContext) -> int | None:
         """The first of 512 contiguous, aligned, zeroed frames with one reference each.
@@ -256,6 +268,7 @@ class FrameAllocator:
             first = self._unused_below
             if first > self._words[NEXT] and self._given[first : first + BLOCK] == _NEVER_USED:
                 self._given[first : first + BLOCK] = _USED
+                self.memory.advise(first)
                 return first
         return None
 
@@ -307,10 +320,27 @@ class FrameAllocator:
     def _span(self, size: int) -> int:
         """Reserve a span: the first of `size` frames that belong to no other span, or 0."""
         span = max(self._next_span, self._words[NEXT])
+        if size >= HUGE_FRAMES:
+            span = align_up(span, HUGE_FRAMES)
         if span + size > self.count:
             return 0
         self._next_span = span + size
         return span
+
+    def _continued(self, spans: dict[int, int], vpn: int, bits: int) -> int:
+        """A new span that continues the one of the page before, if nothing was reserved since, or 0.
+
+        So an area that grows keeps one distance from its pages to its frames.
+        """
+        before, first = vpn - 1, vpn >> bits << bits
+        for other in range(self._fewest_bits, bits + 1):
+            known = spans.get(before >> other << 6 | other)
+            if known and known + (1 << other) == self._next_span:
+                span = known + first - (before >> other << other)
+                if self.count // SPANS < span <= self.count - (1 << bits):
+                    self._next_span = max(self._next_span, span + (1 << bits))
+                    return span
+        return 0
 
     def _after(self, frame: int) -> int:
         """The lowest frame above `frame` that was never used, or `count`."""

@@ -1,10 +1,13 @@
 ; The call of `refill` from regions: the state is in r12, the address in rax, and the result in rax.
-; No other general register changes, so the code of a region is as good as without a call. rdi, rsi,
-; rdx and r11 hold arguments, or are not saved by the calling convention of `refill`. A region has
-; no red zone, and its stack may have any alignment.
+; No other general register changes, so the code of a region is as good as without a call. A region
+; has no red zone, and its stack may have any alignment.
+;
+; The first part is `refill` for the most common access: it is inside a page with an entry, may have
+; any alignment, and its range still has patience. The second part calls `refill`: rdi, rsi, rdx and
+; r11 hold arguments, or are not saved by its calling convention.
 
 define void @outside() naked nounwind {
-  call void asm sideeffect "pushq %rbp; movq %rsp, %rbp; pushq %rdi; pushq %rsi; pushq %rdx; pushq %r11; movq %r12, %rdi; movq %rax, %rsi; movq {WANTED_BYTES}(%r12), %rdx; andq $$-16, %rsp; callq ${0:P}; leaq -32(%rbp), %rsp; popq %r11; popq %rdx; popq %rsi; popq %rdi; popq %rbp; retq", "s"(ptr @refill)
+  call void asm sideeffect "pushq %rdx; pushq %rsi; pushq %rdi; movq %rax, %rsi; shrq $${PAGE_SHIFT}, %rsi; cmpq $${SHADOW_PAGES}, %rsi; jae 2f; movq {WANTED_BYTES}(%r12), %rdx; testb $${WANTED_ALIGNED}, %dl; jne 2f; shlq $${ENTRY_SHIFT}, %rsi; addq {SHADOW_WORD_BYTES}(%r12), %rsi; testb $${WANTED_WRITE}, %dl; je 1f; addq $${WRITES}, %rsi; 1: movl %edx, %edi; andl $${WANTED_SIZE}, %edi; leal -1(%rdi,%rax), %edi; xorl %eax, %edi; testl $${BEYOND_PAGE}, %edi; jne 2f; movq (%rsi), %rdi; testq %rdi, %rdi; je 2f; shrq $${WANTED_WORD_SHIFT}, %rdx; decl {PATIENCE_BYTES}(%r12,%rdx,8); js 2f; movq %rdi, %rax; popq %rdi; popq %rsi; popq %rdx; retq; 2: pushq %rbp; movq %rsp, %rbp; pushq %r11; movq %r12, %rdi; movq %rax, %rsi; movq {WANTED_BYTES}(%r12), %rdx; andq $$-16, %rsp; callq ${0:P}; movq -8(%rbp), %r11; leaveq; popq %rdi; popq %rsi; popq %rdx; retq", "s"(ptr @refill)
   unreachable
 }
 

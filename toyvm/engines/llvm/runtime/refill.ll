@@ -46,10 +46,10 @@ look:
   br i1 %absent, label %walk, label %patient{UNLIKELY}
 patient:
   %ppatience = getelementptr i64, ptr %pfirst, i64 {RANGE_PATIENCE}
-  %patience0 = load i64, ptr %ppatience
-  %patience1 = sub i64 %patience0, 1
-  store i64 %patience1, ptr %ppatience
-  %tired = icmp slt i64 %patience1, 0
+  %patience0 = load i32, ptr %ppatience
+  %patience1 = sub i32 %patience0, 1
+  store i32 %patience1, ptr %ppatience
+  %tired = icmp slt i32 %patience1, 0
   %offset = and i64 %va, {PAGE_MASK}
   %beyondit = add i64 %offset, %size
   %crosses = icmp ugt i64 %beyondit, {PAGE_SIZE}
@@ -175,13 +175,26 @@ found:
   %inside = sub i64 %bytes, 7
   %pinside = getelementptr i64, ptr %pfirst, i64 {RANGE_INSIDE}
   %pdelta = getelementptr i64, ptr %pfirst, i64 {RANGE_DELTA}
+  %ppatience1 = getelementptr i64, ptr %pfirst, i64 {RANGE_PATIENCE}
+  %counters = load i64, ptr %ppatience1
+  %strikes = lshr i64 %counters, {STRIKES_SHIFT}
+  %insidenow = load i64, ptr %pinside
+  %shorter = icmp ult i64 %inside, %insidenow
+  %early = icmp ult i64 %strikes, {STRIKES_MOST}
+  %keep = and i1 %shorter, %early
+  br i1 %keep, label %strike, label %replace
+strike:
+  %strikes1 = shl i64 %strikes, {STRIKES_SHIFT}
+  %counters1 = add i64 %strikes1, {STRIKE_AND_PATIENCE}
+  store i64 %counters1, ptr %ppatience1
+  br label %stored
+replace:
   store i64 %start, ptr %pfirst
   store i64 %inside, ptr %pinside
   store i64 %delta, ptr %pdelta
-  %long = icmp ugt i64 %pages, 15
-  %patience = select i1 %long, i64 16, i64 32
-  %ppatience1 = getelementptr i64, ptr %pfirst, i64 {RANGE_PATIENCE}
-  store i64 %patience, ptr %ppatience1
+  store i64 {PATIENCE}, ptr %ppatience1
+  br label %stored
+stored:
   %lastbyte = add i64 %va, %less
   %lastpage = lshr i64 %lastbyte, {PAGE_SHIFT}
   %within = icmp ult i64 %lastpage, %end

@@ -69,6 +69,7 @@ def constants() -> dict[str, int | str]:
         "STATE_WATCHED": layout.WATCHES + 1,
         # The offset of WANTED in bytes, and its fields.
         "WANTED_BYTES": 8 * layout.WANTED,
+        "WANTED_ALIGNED": layout.WANTED_ALIGNED,
         "WANTED_SIZE": layout.WANTED_SIZE,
         "WANTED_ALIGNED_SHIFT": layout.WANTED_ALIGNED.bit_length() - 1,
         "WANTED_WRITE": layout.WANTED_WRITE,
@@ -80,8 +81,16 @@ def constants() -> dict[str, int | str]:
         "RANGE_DELTA": layout.DELTA,
         "RANGE_INSIDE": layout.INSIDE,
         "RANGE_PATIENCE": layout.PATIENCE,
+        "PATIENCE_BYTES": 8 * layout.PATIENCE,
+        "PATIENCE": layout.PATIENT,
+        "STRIKE_AND_PATIENCE": (1 << layout.STRIKES_SHIFT) + layout.PATIENT,
+        "STRIKES_MOST": layout.STRIKES_MOST,
+        "STRIKES_SHIFT": layout.STRIKES_SHIFT,
         # The shadow page table, its runs and its log.
+        "ENTRY_SHIFT": layout.ENTRY_BYTES.bit_length() - 1,
         "SHADOW_BYTES": layout.SHADOW_BYTES,
+        "SHADOW_WORD_BYTES": 8 * layout.SHADOW,
+        "WRITES": layout.WRITES,
         "SHADOW_LOG": layout.LOG,
         "SHADOW_PAGES": layout.PAGES,
         "SHADOW_PAGE_MASK": layout.PAGES - 1,
@@ -93,6 +102,7 @@ def constants() -> dict[str, int | str]:
         "RUN_LENGTH_SHIFT": layout.PAGE_BITS,
         "RUN_OF_MEGAPAGE": sv39.TABLE_ENTRIES << layout.PAGE_BITS,
         # Pages and page tables (`machine.physical_memory`, `machine.sv39`).
+        "BEYOND_PAGE": -PAGE_SIZE,
         "PAGE_MASK": PAGE_MASK,
         "PAGE_SHIFT": PAGE_SHIFT,
         "PAGE_SIZE": PAGE_SIZE,

@@ -1,6 +1,6 @@
 ; `FrameAllocator` in native code, on the same `machine.frame_table`. `take` is the first part of
 ; `alloc(zeroed=False)`: a free frame, or 0 if `alloc` would have to reclaim. `give` marks a frame
-; as used and advances NEXT. `use` is the second part: it sets the reference count and the totals.
+; as used, advances NEXT, and advises the host as `FrameAllocator._give` does. `use` is the second part: it sets the reference count and the totals.
 
 define internal preserve_mostcc i64 @take(ptr %s, ptr %words) nounwind noinline noimplicitfloat {
   %pfreed = getelementptr i64, ptr %words, i64 {FRAMES_FREED}
@@ -35,6 +35,13 @@ define internal preserve_mostcc void @give(ptr %s, ptr %words, i64 %frame) nounw
   %given = load ptr, ptr %pgiven
   %pframe = getelementptr i8, ptr %given, i64 %frame
   store i8 1, ptr %pframe
+  %phase = and i64 %frame, {DENSE}
+  %dense = icmp eq i64 %phase, {DENSE}
+  br i1 %dense, label %advise, label %advance
+advise:
+  call preserve_mostcc void @advise_after(ptr %s, i64 %frame)
+  br label %advance
+advance:
   %pnext = getelementptr i64, ptr %words, i64 {FRAMES_NEXT}
   %next = load i64, ptr %pnext
   %isnext = icmp eq i64 %frame, %next
@@ -56,6 +63,26 @@ again:
 found:
   store i64 %after, ptr %pnext
   ret void
+done:
+  ret void
+}
+
+; `PhysicalMemory.advise_after`: madvise(2) of the next block.
+define internal preserve_mostcc void @advise_after(ptr %s, i64 %frame) nounwind noinline noimplicitfloat {
+  %last = or i64 %frame, {HUGE_MASK}
+  %first = add i64 %last, 1
+  %end = add i64 %last, {HUGE_FRAMES}
+  %pframes = getelementptr i64, ptr %s, i64 {STATE_FRAMES}
+  %frames = load i64, ptr %pframes
+  %there = icmp ult i64 %end, %frames
+  br i1 %there, label %ask, label %done
+ask:
+  %pmemory = getelementptr i64, ptr %s, i64 {STATE_MEMORY}
+  %memory = load i64, ptr %pmemory
+  %pa = shl i64 %first, {PAGE_SHIFT}
+  %address = add i64 %memory, %pa
+  %asked = call i64 asm sideeffect "syscall", "={ax},{ax},{di},{si},{dx},~{rcx},~{r11},~{memory},~{dirflag},~{fpsr},~{flags}"(i64 {SYS_MADVISE}, i64 %address, i64 {HUGE_BYTES}, i64 {MADV_HUGEPAGE})
+  br label %done
 done:
   ret void
 }

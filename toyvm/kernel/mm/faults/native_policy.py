@@ -13,11 +13,12 @@ import os
 from toyvm.engines.llvm import state_layout as layout
 from toyvm.engines.llvm.runtime.ir_files import render
 from toyvm.machine import frame_table, sv39
-from toyvm.machine.physical_memory import PAGE_SHIFT, PAGE_SIZE
+from toyvm.machine.physical_memory import DENSE, HUGE_FRAMES, MADV_HUGEPAGE, PAGE_SHIFT, PAGE_SIZE
 
 FOLDER = os.path.dirname(__file__)
 FILES = ("resolve.ll", "copy_on_write.ll", "demand_zero.ll", "frames.ll")
 
+_SYS_MADVISE = 28  # Linux on x86-64
 _RESERVED = -1 << sv39.PTE_RESERVED_SHIFT
 _PRIVATE = sv39.PTE_V | sv39.PTE_R | sv39.PTE_U  # flags of a page that is not executable, without W
 
@@ -72,6 +73,13 @@ def constants() -> dict[str, int | str]:
         "WINDOW_SPAN": frame_table.SPAN,
         # Pages and page-table entries (`machine.physical_memory`, `machine.sv39`).
         "PAGE_SHIFT": PAGE_SHIFT,
+        # The host's huge pages.
+        "DENSE": DENSE,
+        "HUGE_FRAMES": HUGE_FRAMES,
+        "HUGE_MASK": HUGE_FRAMES - 1,
+        "HUGE_BYTES": HUGE_FRAMES << PAGE_SHIFT,
+        "MADV_HUGEPAGE": MADV_HUGEPAGE,
+        "SYS_MADVISE": _SYS_MADVISE,
         "FRAME_WORDS": PAGE_SIZE // 8,
         "PPN_SHIFT": sv39.PPN_SHIFT,
         "PTE_W": sv39.PTE_W,

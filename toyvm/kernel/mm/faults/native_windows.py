@@ -33,6 +33,7 @@ _KINDS = (
     (words.ZERO_READS, FaultKind.ZERO_READ),
 )
 _FEW_FILE_PAGES, _MOST_FILE_PAGES = 8, 512  # of the window of file pages
+_STACK_TOP = 4  # pages
 _PLACES = range(words.WINDOWS, words.WINDOWS_END, words.WINDOW_WORDS)
 _CLOSED = array("Q", bytes(8 * (words.WINDOWS_END - words.WINDOWS)))
 
@@ -41,6 +42,17 @@ def _policy() -> str:
     from .native_policy import native_policy  # only a run that translates needs it
 
     return native_policy()
+
+
+def _is_stack(space: MemoryMap, area: Vma, va: int) -> bool:
+    """Whether an area is likely to be a stack, most of which stays unused: its top is touched first.
+
+    That may be true of the bss of an executable too, which follows its data.
+    """
+    if va + (_STACK_TOP << PAGE_SHIFT) < area.end:
+        return False
+    below = space.vmas.find(area.start - 1)
+    return below is None or below.file is None
 
 
 class Windows:
@@ -86,7 +98,10 @@ class Windows:
         the frames of a run do not depend on its subscribers.
         """
         first, end = area.start >> PAGE_SHIFT, area.end >> PAGE_SHIFT
+        known = len(space.spans)
         span, low, high = self._frames.span(space.spans, va >> PAGE_SHIFT, end - first)
+        if len(space.spans) > known and not _is_stack(space, area, va):
+            self._frames.advise_span(span, high - low)
         if not self._words[words.LIMIT] or area.prot & (PROT_WRITE | PROT_EXEC) != PROT_WRITE:
             return
         if self._frames.megapages.wants(area, refused=space.no_megapages):
