@@ -260,8 +260,22 @@ def _explicit_relocs(
 
 def _branches(state: AssemblyState, resolver: FixupResolver, chunk: Chunk, out: _Contents) -> None:
     """Write the branches, jumps and late LEB128 numbers of a chunk, and add their relocations."""
-    address = chunk.base
+    address, data = chunk.base, out.data
     for part, size in zip(chunk.parts, chunk.growth, strict=True):
+        symbol = part.symbol
+        if not size and part.kind <= PartKind.JUMP and symbol is not None and symbol.chunk is chunk:
+            # Nearly all: a short one to a label of the same chunk
+            at = part.offset - part.size + address
+            distance = resolver.layout.address(symbol) + part.addend - at
+            type, write = _NEAR[part.kind, part.size]
+            bits = write(distance)
+            data[at] |= bits & 0xFF
+            data[at + 1] |= bits >> 8 & 0xFF
+            if part.size == 4:
+                data[at + 2] |= bits >> 16 & 0xFF
+                data[at + 3] |= bits >> 24
+            out.relocs.append(PendingReloc(at, type, resolver.used(symbol), part.addend, False))
+            continue
         try:
             if part.kind <= PartKind.JUMP:
                 _branch(resolver, part, part.offset - part.size + address, size, out)
@@ -270,6 +284,40 @@ def _branches(state: AssemblyState, resolver: FixupResolver, chunk: Chunk, out: 
         except Problem as problem:
             state.report(problem, part.where)
         address += size
+
+
+def _short_branch(d: int) -> int:
+    return (d & 0x100) << 4 | (d & 0x18) << 7 | (d & 0xC0) >> 1 | (d & 6) << 2 | (d & 0x20) >> 3
+
+
+def _branch_bits(d: int) -> int:
+    return (d & 0x1000) << 19 | (d & 0x7E0) << 20 | (d & 0x1E) << 7 | (d & 0x800) >> 4
+
+
+def _short_jump(d: int) -> int:
+    return (
+        (d & 0x800) << 1
+        | (d & 0x10) << 7
+        | (d & 0x300) << 1
+        | (d & 0x400) >> 2
+        | (d & 0x40) << 1
+        | (d & 0x80) >> 1
+        | (d & 0xE) << 2
+        | (d & 0x20) >> 3
+    )
+
+
+def _jump_bits(d: int) -> int:
+    return (d & 0x100000) << 11 | (d & 0x7FE) << 20 | (d & 0x800) << 9 | d & 0xFF000
+
+
+# By kind and size: the relocation, and the bits of a distance (`scatter` of the relocation's field, written out)
+_NEAR: dict[tuple[int, int], tuple[R, Callable[[int], int]]] = {
+    (PartKind.BRANCH, 2): (R.RVC_BRANCH, _short_branch),
+    (PartKind.BRANCH, 4): (R.BRANCH, _branch_bits),
+    (PartKind.JUMP, 2): (R.RVC_JUMP, _short_jump),
+    (PartKind.JUMP, 4): (R.JAL, _jump_bits),
+}
 
 
 def _branch(resolver: FixupResolver, part: Part, at: int, growth: int, out: _Contents) -> None:

@@ -286,6 +286,10 @@ class FixupResolver:
             return self._use(found.section.symbol), value, value
         return self._use(symbol), addend, value
 
+    def used(self, symbol: AsmSymbol) -> AsmSymbol:
+        """The symbol of a relocation that names a label of this file."""
+        return symbol if symbol.used else self._use(symbol)
+
     def _use(self, symbol: AsmSymbol) -> AsmSymbol:
         """Add `symbol` to the symbol table for a relocation. Raises Problem for `1f` without a label."""
         if not symbol.used:

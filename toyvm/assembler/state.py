@@ -43,6 +43,7 @@ from .symbols import AsmSymbols
 from .versioned_symbols import VersionedName
 
 _NUMERIC = re.compile(r"([0-9]+)([fb])")
+_DECIMAL = re.compile(r"0|[1-9][0-9]{0,8}")
 
 
 class Cache(Protocol):
@@ -427,6 +428,8 @@ class AssemblyState:
 
     def number_of(self, text: str, what: str = "this") -> int:
         """The value of the expression `text`. Raises Problem if it is not known yet."""
+        if _DECIMAL.fullmatch(text):
+            return int(text)
         return self.number(parse_expression(text), what)
 
     def number_or_report(self, text: str, what: str) -> int:

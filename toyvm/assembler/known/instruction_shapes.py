@@ -40,6 +40,7 @@ _PATTERN_MASKS = {
 _FIXED = {"0": 0, "255": 255, "-1": -1}
 _FIRST = 100  # The number of a register that stands for that of operand 0; operand 1 has the next one.
 _ANY = 1 << 62
+_MAX_OPERANDS = 5000
 _NO_LABEL = AsmSymbol("")
 # Operands that need more than a field: symbols, CSRs, relocations of the whole instruction
 _BEYOND = frozenset(
@@ -107,6 +108,7 @@ class InstructionShapes:
     def __init__(self, state: AssemblyState):
         self._state = state
         self._known: dict[tuple[str, ...], Shape | None] = {}
+        self._operands: dict[str, tuple[WrittenOperand, str]] = {}  # a few hundred registers and addresses
 
     def clear(self) -> None:
         """Forget all shapes: the architecture has changed."""
@@ -117,8 +119,9 @@ class InstructionShapes:
 
         () if the shape or its registers need `encode`. A number that fits none needs it, too.
         """
-        operands = [parse_operand(piece.replace(HOLE, "0")) for piece in pieces]
-        key = (mnemonic, *[_form(operand, piece) for operand, piece in zip(operands, pieces, strict=True)])
+        parsed = [self._operands.get(piece) or self._operand(piece) for piece in pieces]
+        key = (mnemonic, *[form for _, form in parsed])
+        operands = [operand for operand, _ in parsed]
         if key in self._known:
             shape = self._known[key]
         else:
@@ -134,6 +137,14 @@ class InstructionShapes:
                 break  # an error, or another candidate
             found.append(number)
         return tuple(found)
+
+    def _operand(self, piece: str) -> tuple[WrittenOperand, str]:
+        """An operand and its part of the shape. Raises Problem."""
+        operand = parse_operand(piece.replace(HOLE, "0"))
+        found = operand, _form(operand, piece)
+        if len(self._operands) < _MAX_OPERANDS:
+            self._operands[piece] = found
+        return found
 
     def _shape(
         self, mnemonic: str, operands: Sequence[WrittenOperand], pieces: Sequence[str]

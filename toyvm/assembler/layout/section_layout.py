@@ -177,7 +177,9 @@ class SectionLayout:
             different = arrays.measure(base, only_grow)
             if different is not None:
                 chunk.base = base
-                self._frags[chunk] = self._frags[chunk][0], arrays.sums.tolist()
+                alone = len(chunk.section.chunks) == 1  # nothing else looks into it before the end
+                shifts = [int(arrays.sums[-1])] if alone else arrays.sums.tolist()
+                self._frags[chunk] = self._frags[chunk][0], shifts
                 return different
             self._drop_arrays(chunk)
         frags, old = self._frags[chunk]
