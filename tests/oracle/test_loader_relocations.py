@@ -140,3 +140,19 @@ def test_32_bits(output: str, sources: Callable[[str, str], Path], tmp_path: Pat
     compare(made, [*emulation, *OUTPUTS[output]], tmp_path)
     chosen = sources("chosen32", RESOLVED + "\n".join(REFERENCES[n] for n in ("call", "got", "word")))
     compare([chosen], [*emulation, *OUTPUTS[output], "-z", "nocombreloc"], tmp_path)
+
+
+@pytest.mark.parametrize("output", OUTPUTS)
+def test_a_function_that_the_resolver_of_a_library_chooses(
+    output: str, sources: Callable[[str, str], Path], tmp_path: Path
+) -> None:
+    """The reference to it is one to a function, so that nobody takes a PLT entry for a resolver."""
+    require_oracle(GNU_AS, GNU_LD, READELF)
+    library = tmp_path / "chosen.so"
+    subprocess.run([GNU_LD, "-shared", "-o", str(library), str(sources("resolved", RESOLVED))], check=True)
+    user = sources("caller", REFERENCES["call"] + "\n" + REFERENCES["got"])
+    compare([user, library], OUTPUTS[output], tmp_path)
+    table = subprocess.run(
+        [READELF, "-W", "--dyn-syms", str(tmp_path / "mine")], check=True, capture_output=True, text=True
+    ).stdout
+    assert re.search(r" FUNC +GLOBAL DEFAULT +UND fn$", table, re.MULTILINE)

@@ -313,7 +313,9 @@ def dynsym_bytes(
             shndx = c.SHN_ABS if sid == ABSOLUTE else c.SHN_UNDEF
         if kind == c.STT_TLS and shndx:
             value -= known.tls_start
-        if kind == c.STT_GNU_IFUNC and n in known.tables.ifunc_slot:
+        if kind == c.STT_GNU_IFUNC and (n in plan.canonical or sid == SHARED):
+            kind = c.STT_FUNC  # whatever its library makes of it, here it is a function
+        elif kind == c.STT_GNU_IFUNC and n in known.tables.ifunc_slot:
             if options.pic:
                 sid, value = known.resolvers[n]
                 shndx = section_of(layout, numbers, sid, value)

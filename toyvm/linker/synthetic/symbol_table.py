@@ -21,6 +21,8 @@ from toyvm.elf.constants import (
     STB_WEAK,
     STT_COMMON,
     STT_FILE,
+    STT_FUNC,
+    STT_GNU_IFUNC,
     STT_NOTYPE,
     STT_OBJECT,
     STT_SECTION,
@@ -320,6 +322,7 @@ class _Builder:
         for number in table.shared if (self.known.tables.plt_entry >= 0).any() else ():
             if self.known.tables.plt_entry[number] >= 0 and symbols.sid[number] >= 0:
                 shndx[ids == number] = SHN_UNDEF  # a canonical PLT entry
+        kind[(kind == STT_GNU_IFUNC) & (shndx == SHN_UNDEF)] = STT_FUNC  # here it is a function as any other
         seen = symbols.visibility[ids].copy()
         linker = np.flatnonzero(sid == LINKER)
         for at in linker.tolist():
