@@ -39,11 +39,9 @@ REASONS = {
     "R_RISCV_JAL against": "a `jal` to what others may preempt: it goes to the PLT entry here, GNU ld refuses it",
     r"__global_pointer\\\$": "`__global_pointer$` and relaxation by gp are only in programs that name the symbol",
     r"<_GLOBAL_OFFSET_TABLE_": "`_GLOBAL_OFFSET_TABLE_` is only in the symbol tables of programs that name it",
-    "unrecognized arguments: -w|readelf +-w|readelf -w": "readelf does not decode DWARF (`-w`)",
     "unrecognized arguments|unrecognized option|invalid choice|ignored explicit argument": (
         "an option that our tool does not have"
     ),
-    r"note\.gnu\.property|GNU_PROPERTY": "notes of properties are not merged, and have no segment",
     "-T and -r: relocatable|(--\\S+) and -r: relocatable": "a script or a map with `-r`",
     "recompile with -fPIC, or allow it": "text relocations are refused unless `-z notext` allows them",
     r"\bas: error|\.s:\d+:\d+: error|\.s:\d+:\d+: warning": "as takes another syntax, or says more",
