@@ -49,13 +49,11 @@ def relocate(
 
     `pic` says that the load base of the image is not known.
     """
-    relocs = program.relocs
-    alloc = ((program.sections.flags & SHF_ALLOC) != 0)[relocs.sid]
+    relocs = program.relocs.where((layout.output >= 0)[program.relocs.sid])
+    relocs = relocs.where(~MARKER[relocs.type])
+    alloc = (program.sections.flags[relocs.sid] & SHF_ALLOC) != 0
     foreign = alloc & words(xlen)[relocs.type] & needs.preemptible[relocs.sym]
-    # What is foreign is left to the loader; the word stays 0.
-    kept = (layout.output >= 0)[relocs.sid] & ~MARKER[relocs.type] & ~foreign
-    relocs = relocs if kept.all() else relocs.where(kept)
-    del alloc, foreign, kept
+    relocs = relocs.where(~foreign)  # left to the loader; the word stays 0
     _Relocator(image, program, layout, relocs, known, pic, errors, xlen).run()
 
 
