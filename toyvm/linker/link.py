@@ -191,7 +191,7 @@ def link(inputs: Sequence[Input], options: LinkOptions) -> LinkResult:
 
     # Memory layout. Addresses are fixed from here on.
     layout, known = placed(program, errors)
-    if scripted and not scripted.loads_headers(layout):
+    if scripted and scripted.lacks_header_symbol(program, layout):
         program = scripted.without_header_symbol(program)
         check_references(scripted.without_unloaded(program), options, errors)
         layout, known = placed(program, errors)

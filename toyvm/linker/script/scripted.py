@@ -86,23 +86,22 @@ class Scripted:
         """All addresses."""
         return lay_out_by_script(program, plan, self.options, errors)
 
-    def loads_headers(self, layout: ImageLayout) -> bool:
-        """Whether a segment has the file header; otherwise `__ehdr_start` is not there."""
-        return any(
-            p.type == PT_LOAD and p.offset == 0 and p.filesz >= EHDR_SIZE for p in layout.headers or ()
-        )
+    def lacks_header_symbol(self, program: ProgramColumns, layout: ImageLayout) -> bool:
+        """Whether something names `__ehdr_start`, and no segment has the file header."""
+        symbol, names = program.resolution.table.get("__ehdr_start"), self.names()
+        if symbol is None or symbol.name in names.assigned | names.provided:
+            return False
+        headers = layout.headers or ()
+        inside = any(p.type == PT_LOAD and p.offset == 0 and p.filesz >= EHDR_SIZE for p in headers)
+        return not inside and int(program.symbols.sid[symbol.id]) == LINKER
 
     def without_header_symbol(self, program: ProgramColumns) -> ProgramColumns:
-        """The program with `__ehdr_start` undefined, unless the script defines it."""
-        symbol = program.resolution.table.get("__ehdr_start")
-        names = self.names()
-        if symbol is None or symbol.name in names.assigned | names.provided:
-            return program
+        """The program with `__ehdr_start` undefined."""
+        symbol = program.resolution.table["__ehdr_start"]
         sid, visibility = program.symbols.sid.copy(), program.symbols.visibility.copy()
-        if sid[symbol.id] == LINKER:
-            sid[symbol.id] = UNDEFINED
-            if not symbol.weak:  # a weak one stays hidden: the output does not have it
-                visibility[symbol.id] = symbol.visibility
+        sid[symbol.id] = UNDEFINED
+        if not symbol.weak:  # a weak one stays hidden: the output does not have it
+            visibility[symbol.id] = symbol.visibility
         return replace(program, symbols=replace(program.symbols, sid=sid, visibility=visibility))
 
     def without_unstored(self, program: ProgramColumns, layout: ImageLayout) -> ProgramColumns:

@@ -367,6 +367,8 @@ class _Builder:
     def _made(self, name: str, value: int) -> tuple[int, int]:
         """(section header number, type) of a symbol that the linker or a script defines."""
         found = of_script(self.layout, self.numbers, self.program, name)
+        if found is None and name == "__ehdr_start":  # as in GNU ld, it belongs to the first section
+            return int(self.numbers.max(initial=0) > 0) or SHN_ABS, STT_NOTYPE
         return found or (home(self.layout, self.numbers, value, name), STT_NOTYPE)
 
 
