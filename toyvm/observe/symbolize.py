@@ -18,11 +18,14 @@ from ..elf.constants import (
     SHF_ALLOC,
     SHN_UNDEF,
     ST_TYPE_MASK,
+    ST_VISIBILITY_MASK,
     STB_LOCAL,
     STT_FILE,
     STT_FUNC,
     STT_SECTION,
     STT_TLS,
+    STV_HIDDEN,
+    STV_INTERNAL,
 )
 from ..elf.elf_file import ElfFile
 from ..kernel.syscalls.tracing.trace_text import peek
@@ -68,10 +71,10 @@ class ImageSymbols:
         table = elf.symbols(".symtab") or elf.symbols(".dynsym")
         if table is None:
             return
-        found: dict[int, tuple[str, int]] = {}
+        found: dict[int, tuple[tuple[bool, bool, int, str], str, int]] = {}
         functions: set[int] = set()
-        rows = table.array[["st_value", "st_size", "st_info", "st_shndx"]].tolist()
-        for name, (value, size, info, shndx) in zip(table.names, rows, strict=True):
+        rows = table.array[["st_value", "st_size", "st_info", "st_other", "st_shndx"]].tolist()
+        for name, (value, size, info, other, shndx) in zip(table.names, rows, strict=True):
             if (
                 not name
                 or shndx == SHN_UNDEF
@@ -81,11 +84,13 @@ class ImageSymbols:
                 continue
             if info & ST_TYPE_MASK == STT_FUNC or info >> 4 != STB_LOCAL:
                 functions.add(value)
-            # Of several symbols at one address, take the first that has a size.
-            if value not in found or (size and not found[value][1]):
-                found[value] = (name, size)
+            # Of several symbols at one address, take one that has a size, and that others may use: puts, not __libc_puts.
+            hidden = other & ST_VISIBILITY_MASK in (STV_HIDDEN, STV_INTERNAL)
+            entry = ((not size, hidden, len(name) - len(name.lstrip("_")), name), name, size)
+            if value not in found or entry < found[value]:
+                found[value] = entry
         self.values = sorted(found)
-        self.entries = [found[value] for value in self.values]
+        self.entries = [found[value][1:] for value in self.values]
         self.functions = sorted(functions)
 
     @staticmethod

@@ -19,12 +19,12 @@ class Names:
     def __init__(self, elf: ElfFile, spell: Callable[[str], str] = str):
         self._relocatable = elf.header.type == c.ET_REL
         self._sections = [s for s in elf.sections if s.header.flags & c.SHF_ALLOC]
-        found: dict[tuple[int, int], tuple[tuple[int, int, str], str]] = {}
+        found: dict[tuple[int, int], tuple[tuple[bool, bool, int, str], str]] = {}
         self._marks: dict[int, list[tuple[int, bool]]] = {}
         self._sets: dict[int, list[tuple[int, str]]] = {}
         table = elf.symbols(".symtab") or elf.symbols(".dynsym")
         for name, row in zip(table.names, table.array.tolist(), strict=True) if table else ():
-            _, info, _, shndx, value, _ = row
+            _, info, other, shndx, value, _ = row
             if name[:2] in ("$x", "$d"):
                 self._marks.setdefault(shndx, []).append((value, name[1] == "d"))
                 if name[:4] == "$xrv":
@@ -33,13 +33,14 @@ class Names:
                 kind, binding = info & c.ST_TYPE_MASK, info >> c.ST_BIND_SHIFT
                 rank = (
                     kind != c.STT_FUNC,
+                    other & c.ST_VISIBILITY_MASK in (c.STV_INTERNAL, c.STV_HIDDEN),
                     (c.STB_GLOBAL, c.STB_WEAK, c.STB_LOCAL).index(min(binding, 2)),
                     name,
                 )
                 key = (shndx, value)
                 found[key] = min(found.get(key, (rank, name)), (rank, name))
         for number, value, name in plt_entries(elf):
-            found.setdefault((number, value), ((True, 0, name), name))
+            found.setdefault((number, value), ((True, False, 0, name), name))
         self._names: dict[int, tuple[list[int], list[str]]] = {}
         for (shndx, value), (_, name) in sorted(found.items()):
             addresses, texts = self._names.setdefault(shndx, ([], []))
