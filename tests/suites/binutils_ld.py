@@ -142,7 +142,7 @@ def _page(
     yield "(binutils 2.40, as Debian ships it, for riscv64-linux) with GNU's tools, and with toyvm's `as`,"
     yield "`ld`, `nm`, `objdump`, `objcopy`, `ar`, `strip`, `size` and `readelf`. Left out are ld-plugin and"
     yield "ld-bootstrap, which need what a build of binutils leaves behind. Nothing is tuned to a test: where"
-    yield "only wording or order differs, it is left to differ."
+    yield "only wording or order differs, it is left to differ (`ld` runs with `--gnu-messages`)."
     yield ""
     yield "| tests | passed by GNU's tools | and by ours |"
     yield "|---|---|---|"
