@@ -41,6 +41,10 @@ _SIGNALS = {
 _MAX_ABSENT = 64  # different numbers that are counted
 
 
+# So near to the limit on faults the kernel counts each: most faults of native code take a frame, but not all.
+_FEW_FAULTS = 4096
+
+
 class InPlaceFaults:
     """Resolves page faults while the engine runs, without ending the run.
 
@@ -85,9 +89,13 @@ class InPlaceFaults:
 
     def renew(self) -> None:
         """Tell native code what the areas are now, and whether it may resolve faults."""
-        system, debug = self._kernel.system, self._kernel.debug
+        kernel = self._kernel
+        system, debug, most = kernel.system, kernel.debug, kernel.limits.max_faults
         native = system.native_faults and not (debug is not None and debug.every_fault)
-        system.windows.begin(self._process.mm.map, allowed=native)
+        if most is not None:
+            most -= system.stats.page_faults
+            native = native and most > _FEW_FAULTS
+        system.windows.begin(self._process.mm.map, allowed=native, most=most)
 
     def settle(self, instret: int) -> None:
         """Charge the executed instructions, and count the faults that native code has resolved."""

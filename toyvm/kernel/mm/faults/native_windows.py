@@ -72,13 +72,14 @@ class Windows:
         self._file_end = 0  # the page after that window
         self._file_pages = 0  # its length when it was opened
 
-    def begin(self, space: MemoryMap, *, allowed: bool) -> None:
-        """Prepare to run `space`. `allowed`: native code may resolve faults."""
+    def begin(self, space: MemoryMap, *, allowed: bool, most: int | None = None) -> None:
+        """Prepare to run `space`. `allowed`: native code may resolve faults, with up to `most` frames for them."""
         if not allowed:
             self._words[words.LIMIT] = 0
             return
         # With one more frame in use, as many are still free as `MemorySystem.balance` wants.
-        self._words[words.LIMIT] = max(0, self._frames.count - 1 - self._low)
+        limit = max(0, self._frames.count - 1 - self._low)
+        self._words[words.LIMIT] = limit if most is None else min(limit, self._frames.used + most)
         if (
             space.vmas is not self._vmas
             or space.vmas.version != self._version
