@@ -115,7 +115,7 @@ def test_a_relocation_type_is_assembled_linked_and_shown(copy: Path) -> None:
     for words in ("as -o r.o r.s", "ld -Ttext=0x10000 -Tdata=0x345000 -o r r.o"):
         done = python(copy, "-m", "toyvm", *words.split())
         assert done.returncode == 0, done.stderr
-    shown = python(copy, "-m", "toyvm", "readelf", "-r", "r.o").stdout
+    shown = python(copy, "-m", "toyvm", "readelf", "-rW", "r.o").stdout
     assert re.search(r"^0{16} +[0-9a-f]{16} R_RISCV_IMAGE_HI20 .*datum \+ 0$", shown, re.MULTILINE), shown
     code = python(copy, "-m", "toyvm", "objdump", "-d", "r").stdout
     assert re.search(r"lui\s+a1,0x335$", code, re.MULTILINE), code

@@ -136,7 +136,7 @@ def test_limits_on_calls_and_faults_stop_the_run() -> None:
     run = run_text(calls, max_syscalls=7)
     assert (run.status, run.stopped, run.stats.syscalls) == (124, "limit of 7 system calls reached", 7)
     touches = (
-        ".globl _start\n_start: li a0, 0\n li a1, 0x1000000\n li a2, 3\n li a3, 0x22\n li a4, -1\n li a7, 222\n ecall\n"
+        ".globl _start\n_start: li a0, 0\n li a1, 0x4000000\n li a2, 3\n li a3, 0x22\n li a4, -1\n li a7, 222\n ecall\n"
         "li t0, 4096\n1: sd zero, 0(a0)\n add a0, a0, t0\n j 1b\n"
     )
     for most in (100, 6000):
