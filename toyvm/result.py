@@ -93,7 +93,7 @@ class RunResult(Record):
             notebook.facts(counts),
         ]
         for title, rows in (
-            ("processes", self.processes),
+            ("processes", self._same_on_every_engine()),
             ("faults", self.faults),
             ("system calls", self.calls),
         ):
@@ -130,6 +130,13 @@ class RunResult(Record):
             }
             rows.append({**known, **{name: getattr(counted, name) for name in counters}})
         return Rows(("pid", "parent", "command", "status", "signal", *counters), rows)
+
+    def _same_on_every_engine(self) -> Rows:
+        """The processes without the count that each engine has its own of, so that a run looks the same each time."""
+        from .base.rows import Rows
+
+        rows = self.processes
+        return Rows((name for name in rows.columns if name != "tlb_misses"), rows)
 
     @property
     def faults(self) -> Rows:
