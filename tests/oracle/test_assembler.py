@@ -17,7 +17,7 @@ import pytest
 from tests.support.oracles import GCC, GNU_AS, READELF, require_oracle
 from toyvm.assembler.assemble import assemble_text
 from toyvm.assembler.assembler_options import AssemblerOptions
-from toyvm.assembler.state import enabled_rows
+from toyvm.assembler.enabled_rows import enabled_rows
 from toyvm.cli import as_
 from toyvm.elf.architecture.isa_strings import Arch
 from toyvm.elf.object_writer import write_object

@@ -15,9 +15,9 @@ from toyvm.base.record import Record
 from ..base.errors import AssemblyError, UsageError
 from ..elf.architecture.isa_strings import ArchError, abi_faults
 from .assembler_options import AssemblerOptions
-from .finalize import finish
+from .finishing.finalize import finish
+from .finishing.object_output import AssembledFile
 from .gnu_messages import header
-from .object_output import AssembledFile
 from .problems import MAX_ERRORS, Abandoned, Problem, TooManyErrors
 from .state import AssemblyState
 from .statement_loop import Driver, define

@@ -15,11 +15,10 @@ from toyvm.base.record import Record
 from ..base.diagnostics import Diagnostic
 from ..elf.architecture.isa_strings import Arch
 from ..elf.constants import SHF_ALLOC, SHF_WRITE, SHT_NOBITS
-from ..isa.extensions import satisfied
-from ..isa.widths import both
 from .assembler_options import AssemblerOptions
 from .dwarf.cfi_directives import CallFrameTable
 from .dwarf.line_table import LineTableWriter
+from .enabled_rows import enabled_rows, needs_encoded
 from .expressions import combine, present
 from .grammar import Expr, ExprNode, parse_expression
 from .problems import MAX_ERRORS, MAX_REPORTS, MAX_SECTIONS, Fatal, Problem, TooManyErrors
@@ -508,31 +507,6 @@ def _is_alias_of_undefined(symbol: AsmSymbol) -> bool:
     """Whether a symbol is equated to one without a definition. Its name may still become that of a section (gas)."""
     value = symbol.value
     return isinstance(value, Linear) and value.add is not None and not value.add.is_defined
-
-
-def enabled_rows(arch: Arch) -> frozenset[str]:
-    """The extensions of the instruction table (`Insn.ext`) in an architecture."""
-    names = {name.capitalize() for name, _ in arch.extensions} | {"I", "Privileged"}
-    if arch.has("a"):
-        names |= {"Zaamo", "Zalrsc"}
-    if arch.has("c") and arch.has("d"):
-        names.add("Zcd")
-    if arch.has("c") and arch.has("f") and arch.xlen == 32:
-        names.add("Zcf")
-    if arch.has_compressed:
-        names |= {"C", "Zca"}
-    return both(satisfied(names), arch.xlen)
-
-
-# Extensions whose instructions are only encoded (isa/encoded)
-_ENCODED = frozenset({"q", "zqinx", "zcmp", "zcmt", "zicfilp", "zicfiss"})
-
-
-def needs_encoded(arch: Arch) -> bool:
-    """Whether an architecture has instructions that are not in the table of executed ones."""
-    return arch.xlen == 32 or any(
-        name in _ENCODED or name[:2] == "zv" or name[:6] == "xthead" for name, _ in arch.extensions
-    )
 
 
 def int_of(value: Value) -> int:

@@ -150,7 +150,7 @@ def _import_library(state: CommandLine, result: LinkResult) -> bytes:
     """The file of --out-implib, if it is asked for. Raises LinkError without symbols for it."""
     if not state.import_library:
         return b""
-    from ..linker.import_library import import_library
+    from ..linker.by_products.import_library import import_library
 
     return import_library(result, state.import_library)
 
@@ -158,7 +158,7 @@ def _import_library(state: CommandLine, result: LinkResult) -> bytes:
 def _write_map(state: CommandLine, result: LinkResult, output: str) -> None:
     """-Map, -M and --cref."""
     if state.map_file or state.print_map or state.cref:
-        from ..linker.map_file import map_text
+        from ..linker.by_products.map_file import map_text
 
         text = map_text(result, state.cref, state.print_map_discarded)
         if state.map_file:

@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.small_links import START, link_all
 from toyvm.cli.ld import map_path
-from toyvm.linker.map_file import map_text
+from toyvm.linker.by_products.map_file import map_text
 
 
 @pytest.mark.parametrize(

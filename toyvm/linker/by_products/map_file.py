@@ -6,11 +6,12 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ..base.bits import M64
-from .image_layout import OutputSection
-from .inputs.columns import LINKER
-from .inputs.global_symbols import DefinitionKind
-from .link_result import LinkResult
+from toyvm.base.bits import M64
+
+from ..image_layout import OutputSection
+from ..inputs.columns import LINKER
+from ..inputs.global_symbols import DefinitionKind
+from ..link_result import LinkResult
 
 _NAME = 16
 _FILE = 30

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..base.errors import LinkError
-from ..elf.constants import SHN_ABS, SHN_UNDEF, SHT_SYMTAB, ST_BIND_SHIFT, STB_LOCAL
-from ..elf.elf_file import ElfFile
-from ..elf.object_file import NULL_SECTION, ObjectFile, SymbolTable
-from ..elf.object_writer import write_object
-from ..elf.record_arrays import SYM
-from .inputs.global_symbols import DefinitionKind
-from .link_result import LinkResult
+from toyvm.base.errors import LinkError
+from toyvm.elf.constants import SHN_ABS, SHN_UNDEF, SHT_SYMTAB, ST_BIND_SHIFT, STB_LOCAL
+from toyvm.elf.elf_file import ElfFile
+from toyvm.elf.object_file import NULL_SECTION, ObjectFile, SymbolTable
+from toyvm.elf.object_writer import write_object
+from toyvm.elf.record_arrays import SYM
+
+from ..inputs.global_symbols import DefinitionKind
+from ..link_result import LinkResult
 
 _DEFINED = (DefinitionKind.DEFINED, DefinitionKind.COMMON)
 

@@ -13,9 +13,8 @@ from collections.abc import Callable
 from itertools import groupby
 
 from toyvm.base.record import Record
-
-from ..elf.architecture import attributes
-from ..elf.constants import (
+from toyvm.elf.architecture import attributes
+from toyvm.elf.constants import (
     EF_RISCV_FLOAT_ABI_DOUBLE,
     EF_RISCV_FLOAT_ABI_QUAD,
     EF_RISCV_FLOAT_ABI_SINGLE,
@@ -32,23 +31,24 @@ from ..elf.constants import (
     STB_LOCAL,
     STB_WEAK,
 )
-from ..isa.decode import decode
-from ..isa.pseudo import expanded_branch, inverse_branch
-from ..isa.table import INSNS
-from ..relocation_fields import scatter
-from ..relocations import RELOCATIONS, R
-from .directives.data import nops
-from .dwarf.call_frames import CfiError
-from .dwarf.code_places import EmittedSection, Place, SectionStart
-from .dwarf.compile_unit import Unit
-from .dwarf.line_table import LineError
-from .fixup_resolution import FixupResolver, PendingReloc
-from .layout.section_layout import SectionLayout, finished_bytes
+from toyvm.isa.decode import decode
+from toyvm.isa.pseudo import expanded_branch, inverse_branch
+from toyvm.isa.table import INSNS
+from toyvm.relocation_fields import scatter
+from toyvm.relocations import RELOCATIONS, R
+
+from ..directives.data import nops
+from ..dwarf.call_frames import CfiError
+from ..dwarf.code_places import EmittedSection, Place, SectionStart
+from ..dwarf.compile_unit import Unit
+from ..dwarf.line_table import LineError
+from ..fixup_resolution import FixupResolver, PendingReloc
+from ..layout.section_layout import SectionLayout, finished_bytes
+from ..problems import Problem
+from ..sections import AsmSection, AsmSymbol, Chunk, Part, PartKind, SectionKey
+from ..state import AssemblyState
+from ..versioned_symbols import apply_versions
 from .object_output import AssembledFile, ObjectOutput
-from .problems import Problem
-from .sections import AsmSection, AsmSymbol, Chunk, Part, PartKind, SectionKey
-from .state import AssemblyState
-from .versioned_symbols import apply_versions
 
 _FLOAT_ABI = {"f": EF_RISCV_FLOAT_ABI_SINGLE, "d": EF_RISCV_FLOAT_ABI_DOUBLE, "q": EF_RISCV_FLOAT_ABI_QUAD}
 

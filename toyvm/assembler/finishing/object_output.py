@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from ..elf.constants import (
+from toyvm.elf.constants import (
     GRP_COMDAT,
     SHF_GNU_MBIND,
     SHF_GNU_RETAIN,
@@ -27,16 +27,25 @@ from ..elf.constants import (
     STT_SECTION,
     STT_TLS,
 )
-from ..elf.object_layout import Contents, GroupRow, SectionRow, object_bytes, relocation_bytes, symbol_bytes
-from ..relocations import R
-from .fixup_resolution import FixupResolver, PendingReloc
-from .sections import AsmSymbol
+from toyvm.elf.object_layout import (
+    Contents,
+    GroupRow,
+    SectionRow,
+    object_bytes,
+    relocation_bytes,
+    symbol_bytes,
+)
+from toyvm.relocations import R
+
+from ..fixup_resolution import FixupResolver, PendingReloc
+from ..sections import AsmSymbol
 
 if TYPE_CHECKING:
-    from ..elf.object_file import ObjectFile
-    from ..elf.record_arrays import Table
-    from .sections import AsmSection
-    from .state import AssemblyState
+    from toyvm.elf.object_file import ObjectFile
+    from toyvm.elf.record_arrays import Table
+
+    from ..sections import AsmSection
+    from ..state import AssemblyState
 
 
 # st_name (not used), st_info, st_other, st_shndx, st_value, st_size
@@ -213,8 +222,8 @@ class AssembledFile:
         """The object file."""
         import numpy as np
 
-        from ..elf.object_file import NULL_SECTION, ObjectFile, Section, SectionGroup, SymbolTable
-        from ..elf.record_arrays import SYM
+        from toyvm.elf.object_file import NULL_SECTION, ObjectFile, Section, SectionGroup, SymbolTable
+        from toyvm.elf.record_arrays import SYM
 
         array = np.zeros(len(self._rows), dtype=SYM)
         array[:] = self._rows
@@ -232,7 +241,7 @@ class AssembledFile:
     def file(self) -> bytes:
         """The bytes of the `.o`."""
         if len(self._rows) + sum(map(len, self._relocs)) > _FEW:
-            from ..elf.object_writer import write_object
+            from toyvm.elf.object_writer import write_object
 
             return write_object(self.object)
         infos = [row[1] for row in self._rows]
@@ -280,8 +289,8 @@ def _rela(relocs: list[PendingReloc]) -> Table:
     """Relocations by address (stable), each followed by its R_RISCV_RELAX."""
     import numpy as np
 
-    from ..elf.object_file import NO_RELOCS
-    from ..elf.record_arrays import RELA
+    from toyvm.elf.object_file import NO_RELOCS
+    from toyvm.elf.record_arrays import RELA
 
     if not relocs:
         return NO_RELOCS
