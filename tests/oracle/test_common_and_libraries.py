@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.gnu import objects_of
 from tests.support.oracles import GNU_AS, GNU_LD, READELF, require_oracle
 
 pytestmark = pytest.mark.oracle
@@ -26,9 +27,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     require_oracle(GNU_AS, GNU_LD, READELF)
     made = tmp_path_factory.mktemp("commons")
     sources = KINDS | {"user": ".comm c, 4, 4\n.globl _start\n_start: lla a0, c\n"}
-    for name, text in sources.items():
-        (made / f"{name}.s").write_text(text)
-        subprocess.run([GNU_AS, f"{name}.s", "-o", f"{name}.o"], cwd=made, check=True)
+    objects_of(sources, made)
+    for name in sources:
         if name != "user":
             command = [GNU_LD, "-shared", f"{name}.o", "-soname", f"{name}.so", "-o", f"{name}.so"]
             subprocess.run(command, cwd=made, check=True)
@@ -57,10 +57,8 @@ RELRO += '.section .data.rel.ro, "aw"\n.type ro, @object\n.globl ro\nro: .dword 
 
 
 def test_copies_of_what_a_library_makes_read_only(folder: Path) -> None:
-    (folder / "relro.s").write_text(RELRO)
-    (folder / "reads.s").write_text(".globl _start\n_start: lui a0, %hi(rw)\nlui a1, %hi(ro)\n")
-    for name in "relro", "reads":
-        subprocess.run([GNU_AS, f"{name}.s", "-o", f"{name}.o"], cwd=folder, check=True)
+    reads = ".globl _start\n_start: lui a0, %hi(rw)\nlui a1, %hi(ro)\n"
+    objects_of({"relro": RELRO, "reads": reads}, folder)
     subprocess.run([GNU_LD, "-shared", "-z", "relro", "relro.o", "-o", "relro.so"], cwd=folder, check=True)
     found = []
     for linker in [GNU_LD], [sys.executable, "-m", "toyvm", "ld"]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.gnu import objects_of
 from tests.support.oracles import GNU_AS, GNU_LD, require_oracle
 
 pytestmark = pytest.mark.oracle
@@ -57,9 +58,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     require_oracle(GNU_AS)
     require_oracle(GNU_LD)
     made = tmp_path_factory.mktemp("left")
-    for name, text in SOURCES.items():
-        (made / f"{name}.s").write_text(text)
-        subprocess.run([GNU_AS, f"{name}.s", "-o", f"{name}.o"], cwd=made, check=True)
+    objects_of(SOURCES, made)
     (made / "group").write_text("FORCE_GROUP_ALLOCATION\nSECTIONS { .data : { *(.data) } }\n")
     (made / "far").write_text("SECTIONS { . = 0x10000; .text : { *(.text) } .rodata : { *(.rodata) } }\n")
     (made / "near").write_text(

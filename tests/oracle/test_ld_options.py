@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.gnu import objects_of
 from tests.support.oracles import GNU_AS, GNU_LD, READELF, require_oracle
 from toyvm.base.errors import LinkError, UsageError
 from toyvm.cli.as_ import main as assemble
@@ -36,11 +37,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for oracle in (GNU_LD, GNU_AS, READELF):
         require_oracle(oracle)
     made = tmp_path_factory.mktemp("options")
-    (made / "a.s").write_text(TEXT)
-    (made / "lib.s").write_text(".globl f\nf: ret\n")
+    objects_of({"a": TEXT, "lib": ".globl f\nf: ret\n"}, made)
     (made / "names").write_text("V1 { global: used; absent; local: *; };")
-    for name in ("a", "lib"):
-        subprocess.run([GNU_AS, f"{name}.s", "-o", f"{name}.o"], cwd=made, check=True)
     subprocess.run([GNU_LD, "-shared", "lib.o", "-o", "lib.so"], cwd=made, check=True)
     return made
 

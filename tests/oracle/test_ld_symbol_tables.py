@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.gnu import objects_of
 from tests.support.oracles import GNU_AS, GNU_LD, require_oracle
 from toyvm.cli.ld import main as ld
 from toyvm.elf.constants import SHT_DYNSYM, SHT_SYMTAB
@@ -49,9 +50,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     require_oracle(GNU_AS)
     require_oracle(GNU_LD)
     made = tmp_path_factory.mktemp("tables")
-    for name, text in SOURCES.items():
-        (made / f"{name}.s").write_text(text)
-        subprocess.run([GNU_AS, f"{name}.s", "-o", f"{name}.o"], cwd=made, check=True)
+    objects_of(SOURCES, made)
     (made / "names").write_text("V1 { foo*; };\n")
     (made / "script").write_text(SCRIPT)
     return made

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.gnu import objects_of
 from tests.support.oracles import GNU_AS, GNU_LD, require_oracle
 
 pytestmark = pytest.mark.oracle
@@ -42,9 +43,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     require_oracle(GNU_AS)
     require_oracle(GNU_LD)
     made = tmp_path_factory.mktemp("symbols")
-    for name, text in SOURCES.items():
-        (made / f"{name}.s").write_text(text)
-        subprocess.run([GNU_AS, f"{name}.s", "-o", f"{name}.o"], cwd=made, check=True)
+    objects_of(SOURCES, made)
     (made / "names").write_text("f\nextra\n")
     (made / "raw.bin").write_bytes(b"any bytes\0\xff")
     return made

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.gnu import objects_of
 from tests.support.oracles import GCC, GNU_AS, GNU_LD, NM, require_oracle
 from toyvm.base.errors import UsageError
 from toyvm.cli.ld import main as ld
@@ -34,9 +35,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for oracle in (GNU_LD, GNU_AS, NM):
         require_oracle(oracle)
     made = tmp_path_factory.mktemp("warnings")
-    for name, text in SOURCES.items():
-        (made / f"{name}.s").write_text(text)
-        subprocess.run([GNU_AS, f"{name}.s", "-o", f"{name}.o"], cwd=made, check=True)
+    objects_of(SOURCES, made)
     (made / "rwx.ld").write_text(SCRIPT)
     return made
 

@@ -124,30 +124,33 @@ def test_static_glibc_is_as_short_as_gnu_lds(
         assert lines_of("ours") == lines_of("theirs")
 
 
-def test_gdb_unwinds_through_relaxed_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+CALL = 1 + PROGRAM.splitlines().index("  qsort(table, 64, sizeof *table, compare);")
+# compiler, options, text, where to stop, what gdb says there, and the backtrace
+UNWOUND = [
+    (
+        GCC, "-O2", PROGRAM, "compare", r"compare \(a=0x\w+",
+        rf"#0  compare .* in qsort\w* \(.*in main \(.*source:{CALL}",
+    ),
+    (
+        GXX, "-O0", IN_CPP, "Loud::~Loud", r"Loud::~Loud \(",
+        r"#0  Loud::~Loud .*deep \(n=0\).*deep \(n=1\).*deep \(n=2\).*deep \(n=3\).*main \(\)",
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("compiler", "level", "text", "place", "said", "frames"), UNWOUND, ids=["C", "C++"])
+def test_gdb_unwinds_through_relaxed_code(
+    compiler: str, level: str, text: str, place: str, said: str, frames: str, tmp_path: Path
+) -> None:
     """From a function that glibc's qsort calls back to main, and out of a chain of C++ destructors."""
-    require_oracle(GDB, GXX)
-    monkeypatch.chdir(tmp_path)
-    bindir = toyvm("bindir").stdout.decode().strip()
-    Path("p.c").write_text(PROGRAM)
-    shell([GCC, "-O2", "-g", "-static", "p.c", "-o", "p", "-B", bindir])
-    line = 1 + PROGRAM.splitlines().index("  qsort(table, 64, sizeof *table, compare);")
-    script = [
-        ("tbreak compare", r"Temporary breakpoint"),
-        ("continue", r"compare \(a=0x\w+"),
-        ("backtrace", rf"#0  compare .* in qsort\w* \(.*in main \(.*p\.c:{line}"),
-        ("kill", r""),
-    ]
-    check(tmp_path, [tmp_path / "p"], script)
-    Path("q.cc").write_text(IN_CPP)
-    shell([GXX, "-O0", "-g", "-static", "q.cc", "-o", "q", "-B", bindir])
-    script = [
-        ("tbreak Loud::~Loud", r"Temporary breakpoint"),
-        ("continue", r"Loud::~Loud \("),
-        ("backtrace", r"#0  Loud::~Loud .*deep \(n=0\).*deep \(n=1\).*deep \(n=2\).*deep \(n=3\).*main \(\)"),
-        ("kill", r""),
-    ]
-    check(tmp_path, [tmp_path / "q"], script)
+    require_oracle(GDB, compiler)
+    (tmp_path / "source").write_text(text)
+    language = "c++" if compiler == GXX else "c"
+    tools = toyvm("bindir").stdout.decode().strip()
+    build = [compiler, level, "-g", "-static", "-x", language, tmp_path / "source", "-o", tmp_path / "p"]
+    shell([*build, "-B", tools])
+    stop = [(f"tbreak {place}", r"Temporary breakpoint"), ("continue", said)]
+    check(tmp_path, [tmp_path / "p"], [*stop, ("backtrace", frames), ("kill", r"")])
 
 
 def lines_of(name: str) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from tests.support.harness import GUEST, shell
@@ -23,6 +23,13 @@ def assemble(path: Path, out: Path, *, pic: bool = False) -> Path:
     """Assemble with GNU as into `out`."""
     shell([GNU_AS, *MARCH, *(["-fpic"] if pic else []), "-I", path.parent, "-o", out, path])
     return out
+
+
+def objects_of(sources: Mapping[str, str], folder: Path) -> None:
+    """Name -> text: write `NAME.s` and what GNU as makes of it, `NAME.o`, into `folder`."""
+    for name, text in sources.items():
+        (folder / f"{name}.s").write_text(text)
+        subprocess.run([GNU_AS, f"{name}.s", "-o", f"{name}.o"], cwd=folder, check=True)
 
 
 def assemble_file(path: Path, *, pic: bool = False, debug_lines: bool = True) -> ObjectFile:

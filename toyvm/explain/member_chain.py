@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from toyvm.base.diagnostics import did_you_mean
 from toyvm.base.errors import ToyvmError
 from toyvm.linker.inputs.global_symbols import DefinitionKind
-from toyvm.linker.inputs.symbol_resolution import Loaded
+from toyvm.linker.inputs.resolution import Loaded
 
 from .reading_order import Reading
 from .symbol_history import SymbolHistory, archive_index

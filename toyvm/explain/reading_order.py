@@ -12,7 +12,7 @@ from itertools import groupby
 from toyvm.base.record import Record
 from toyvm.linker.history import LinkHistory
 from toyvm.linker.inputs.files import Opened
-from toyvm.linker.inputs.symbol_resolution import Resolution
+from toyvm.linker.inputs.resolution import Resolution
 
 
 class Reading(Record, eq=False):

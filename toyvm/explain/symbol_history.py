@@ -21,7 +21,7 @@ from toyvm.elf.constants import (
 )
 from toyvm.linker.inputs.columns import ABSOLUTE, LINKER, UNDEFINED
 from toyvm.linker.inputs.global_symbols import DefinitionKind, GlobalSymbol
-from toyvm.linker.inputs.symbol_resolution import Loaded
+from toyvm.linker.inputs.resolution import Loaded
 from toyvm.linker.link_result import LinkResult
 
 from .reading_order import Reading, readings

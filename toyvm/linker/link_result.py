@@ -12,7 +12,7 @@ from .history import LinkHistory
 from .image_layout import ImageLayout
 from .inputs.columns import UNDEFINED, ProgramColumns
 from .inputs.global_symbols import DefinitionKind
-from .inputs.symbol_resolution import Decision, Resolution
+from .inputs.resolution import Decision, Resolution
 from .synthetic.addresses import Addresses
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from ..elf.constants import PF_R, PF_W, PF_X, PT_LOAD, PT_TLS
 from ..elf.headers import Phdr
 from .inputs.abi_attributes import asks_for_exec_stack
-from .inputs.symbol_resolution import Resolution
+from .inputs.resolution import Resolution
 from .link_errors import Diagnostics
 from .link_options import LinkOptions
 

@@ -28,7 +28,7 @@ from toyvm.elf.constants import (
 
 from ..link_errors import Diagnostics
 from ..link_options import LinkOptions
-from .symbol_resolution import Resolution
+from .resolution import Resolution
 
 _PRIVILEGED_TAGS = (TAG_PRIV_SPEC, TAG_PRIV_SPEC_MINOR, TAG_PRIV_SPEC_REVISION)
 _PRIVILEGED = ((1, 9, 1), (1, 10, 0), (1, 11, 0), (1, 12, 0))  # versions that GNU ld knows

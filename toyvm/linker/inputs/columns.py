@@ -34,7 +34,7 @@ from toyvm.elf.record_arrays import RELA
 from ..link_errors import Diagnostics
 from .global_symbols import Column as Column
 from .global_symbols import DefinitionKind
-from .symbol_resolution import Resolution
+from .resolution import Resolution
 
 # Where a symbol is, if not in a section (sid >= 0).
 UNDEFINED, ABSOLUTE, SHARED, LINKER = -1, -2, -3, -4

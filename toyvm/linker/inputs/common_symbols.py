@@ -1,12 +1,13 @@
-"""Common symbols that meet a definition: what they ask for and do not get (GNU ld: elf_link_add_object_symbols)."""
+"""Common symbols that meet a definition, in an object or a library (GNU ld: elf_link_add_object_symbols)."""
 
 from __future__ import annotations
 
 from toyvm.base.record import Record
-from toyvm.elf.constants import SHN_LORESERVE
+from toyvm.elf.constants import SHN_LORESERVE, ST_TYPE_MASK, STT_OBJECT, STT_TLS
 from toyvm.elf.object_file import ObjectFile
 
 from ..link_errors import Diagnostics
+from .shared_library import SharedSymbol
 
 
 class Common(Record):
@@ -46,3 +47,21 @@ def check_common(
         errors.warning(
             f"size of symbol `{name}' changed from {common.size} in {there} to {found.size} in {here}"
         )
+
+
+def is_datum(shared: SharedSymbol, info: int) -> bool:
+    """Whether a library has data for a common symbol with st_info `info`."""
+    return shared.type == STT_OBJECT and not shared.weak and bool(shared.size) and not is_tls(info)
+
+
+def replaces_common(shared: SharedSymbol, size: int, info: int) -> bool:
+    """Whether these data take the place of a common symbol of `size` bytes, as in GNU ld.
+
+    What has no contents there does not: the common symbol becomes large enough for both.
+    """
+    return is_datum(shared, info) and not shared.without_contents and shared.size >= size
+
+
+def is_tls(info: int) -> bool:
+    """Whether `info` is the st_info of a thread-local symbol."""
+    return info & ST_TYPE_MASK == STT_TLS

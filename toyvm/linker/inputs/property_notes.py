@@ -13,7 +13,7 @@ from toyvm.elf.object_file import ObjectFile
 from toyvm.elf.symbol import NHDR_SIZE, pack_note
 
 from ..link_errors import Diagnostics
-from .symbol_resolution import Resolution
+from .resolution import Resolution
 
 NAME = ".note.gnu.property"
 _OWNER = b"GNU"

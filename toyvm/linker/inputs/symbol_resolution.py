@@ -14,8 +14,7 @@ from itertools import chain, groupby
 import numpy as np
 
 from toyvm.base.errors import ElfError
-from toyvm.base.record import Record, replace
-from toyvm.elf.archive import Archive, Member, defined_symbols
+from toyvm.elf.archive import Archive
 from toyvm.elf.constants import (
     GRP_COMDAT,
     SHF_EXCLUDE,
@@ -24,61 +23,28 @@ from toyvm.elf.constants import (
     SHN_LORESERVE,
     SHN_UNDEF,
     ST_BIND_SHIFT,
-    ST_TYPE_MASK,
     ST_VISIBILITY_MASK,
     STB_GLOBAL,
     STB_WEAK,
-    STT_FUNC,
-    STT_GNU_IFUNC,
-    STT_NOTYPE,
     STT_OBJECT,
-    STT_TLS,
     STV_DEFAULT,
-    STV_HIDDEN,
-    STV_INTERNAL,
 )
 from toyvm.elf.object_file import NULL_SECTION, ObjectFile, SymbolTable
-from toyvm.elf.object_reader import read_object
 from toyvm.elf.record_arrays import SYM
 from toyvm.elf.symbol import st_info
 
 from ..defsyms import defsym_symbols
 from ..link_errors import Diagnostics
 from ..link_options import LinkOptions
-from .common_symbols import Common, Definition, check_common
+from .archive_symbols import has_data_for, read_index
+from .common_symbols import Common, Definition, check_common, is_datum, is_tls, replaces_common
 from .declared_places import DeclaredPlaces
 from .files import Opened
 from .global_symbols import Column, DefinitionKind, GlobalSymbol, GlobalSymbols, SymbolNames
 from .needed_libraries import needed_libraries
+from .resolution import Decision, Loaded, Resolution
 from .shared_library import SharedLibrary, SharedSymbol
-
-
-class Decision(Record):
-    """A choice of the linker, and its reason; `what` is "member", "library", "symbol", "section"."""
-
-    what: str
-    name: str
-    reason: str
-
-
-class Loaded(Record, eq=False):
-    """An object that takes part. `ids[k]` is the number of the GlobalSymbol for its symbol number first_global + k."""
-
-    object: ObjectFile
-    ids: Column
-    dropped: frozenset[int]  # sections of COMDAT groups that another object provides
-    archive: str = ""  # where it came from
-    reason: str = ""
-
-
-class Resolution(Record, eq=False):
-    """The result: objects in link order, libraries for DT_NEEDED, all global symbols."""
-
-    files: tuple[Loaded, ...]
-    libraries: tuple[SharedLibrary, ...]
-    symbols: GlobalSymbols
-    table: SymbolNames
-    decisions: tuple[Decision, ...]
+from .symbol_settling import SymbolSettling
 
 
 def resolve(
@@ -115,7 +81,6 @@ def resolve(
 
 
 _LINK_ONCE = ".gnu.linkonce."
-_FUNCTIONS = (STT_FUNC, STT_GNU_IFUNC)
 
 
 class _Resolver:
@@ -209,23 +174,14 @@ class _Resolver:
         """
         if symbol.kind is DefinitionKind.UNDEFINED:
             return not symbol.weak
-        return symbol.kind is DefinitionKind.COMMON and _has_data_for(symbol.name, archive.members[number])
+        return symbol.kind is DefinitionKind.COMMON and has_data_for(symbol.name, archive.members[number])
 
     def _index_of(self, archive: Archive) -> dict[str, int]:
-        """Symbol -> member number; built here for an archive without an index."""
+        """Symbol -> member number; read from the members for an archive without an index."""
         if archive.index is not None:
             return archive.index
         if archive.name not in self.indices:
-            made: dict[str, int] = {}
-            for number, member in enumerate(archive.members):
-                try:
-                    symbols = defined_symbols(replace(member, name=f"{archive.name}({member.name})"))
-                except ElfError as error:
-                    self.errors.error(str(error))
-                    continue
-                for raw in symbols:
-                    made.setdefault(raw.decode("utf-8", "surrogateescape"), number)
-            self.indices[archive.name] = made
+            self.indices[archive.name] = read_index(archive, self.errors)
         return self.indices[archive.name]
 
     def _wanted_by(self, symbol: GlobalSymbol) -> str:
@@ -445,11 +401,11 @@ class _Resolver:
     def _common(self, symbol: GlobalSymbol, file: int, index: int, align: int, size: int, info: int) -> None:
         _, shared = self.exports.get(symbol.name, (0, None))
         if shared is not None and not symbol.is_hidden and symbol.kind is not DefinitionKind.DEFINED:
-            if _replaces(shared, size, info):
+            if replaces_common(shared, size, info):
                 self._take_from_library(symbol)
                 symbol.strong_reference = True  # the common symbol is only a reference
                 return
-            if _is_datum(shared, info):
+            if is_datum(shared, info):
                 size, align = max(size, shared.size), max(align, shared.align)
         if symbol.kind is DefinitionKind.COMMON:
             symbol.size = max(symbol.size, size)
@@ -479,13 +435,11 @@ class _Resolver:
             common = Common(self.files[symbol.file].object, symbol.value, symbol.size)
             found = Definition(self.files[file].object, section, value, size)
             check_common(symbol.name, common, found, True, self.errors)
-        elif symbol.kind is DefinitionKind.SHARED and _is_tls(symbol.info) != _is_tls(info):
+        elif symbol.kind is DefinitionKind.SHARED and is_tls(symbol.info) != is_tls(info):
             self.errors.error(
                 f"{self.files[file].object.name}: TLS definition of `{symbol.name}' mismatches "
                 f"non-TLS definition in {self.libraries[symbol.file].name}"
             )
-        if symbol.kind is DefinitionKind.COMMON:
-            size = max(size, 0)
         symbol.kind, symbol.weak, symbol.file, symbol.index = DefinitionKind.DEFINED, weak, file, index
         symbol.section, symbol.value, symbol.size, symbol.info = section, value, size, info
         symbol.shared = None
@@ -529,10 +483,10 @@ class _Resolver:
                 continue
             if symbol.kind is DefinitionKind.UNDEFINED:
                 self._take_from_library(symbol)
-            elif symbol.kind is DefinitionKind.COMMON and _replaces(shared, symbol.size, symbol.info):
+            elif symbol.kind is DefinitionKind.COMMON and replaces_common(shared, symbol.size, symbol.info):
                 self._take_from_library(symbol)
                 symbol.strong_reference = True
-            elif symbol.kind is DefinitionKind.COMMON and _is_datum(shared, symbol.info):
+            elif symbol.kind is DefinitionKind.COMMON and is_datum(shared, symbol.info):
                 symbol.size, symbol.value = max(symbol.size, shared.size), max(symbol.value, shared.align)
         for name, weak in library.undefined:
             symbol = self.symbols.add(name)
@@ -571,153 +525,8 @@ class _Resolver:
             missing = [symbol for symbol in missing if symbol not in wanted]
 
     def finish(self) -> Resolution:
-        """The final resolution. Symbols that libraries also mention or define stay visible to them."""
-        for library in self.libraries:
-            for name, shared in library.exports.items():
-                symbol = self.symbols.get(name)
-                if symbol is not None and not self._differs_in_type(symbol, shared):
-                    symbol.library_reference = True
-        self._join_versions()
-        if self.options.shared:
-            self._check_references()
-        if not self.options.shared:
-            self._add_aliases()
-        table = self.symbols
-        commons = np.flatnonzero(table.column("kind") == DefinitionKind.COMMON).tolist()
-        for symbol in table.of(commons) if not self.options.define_commons else ():
-            symbol.kind, symbol.size, symbol.value = DefinitionKind.UNDEFINED, 0, 0
-            symbol.strong_reference = True
-        hidden = np.isin(table.column("visibility"), (STV_HIDDEN, STV_INTERNAL))
-        shared = table.column("kind") == DefinitionKind.SHARED
-        for symbol in table.of(np.flatnonzero(hidden & shared).tolist()):
-            symbol.kind, symbol.shared, symbol.file = DefinitionKind.UNDEFINED, None, -1
-            symbol.weak = not symbol.strong_reference
-        return Resolution(
-            tuple(self.files), tuple(self.libraries), table, SymbolNames(table), tuple(self.decisions)
-        )
-
-    def _differs_in_type(self, symbol: GlobalSymbol, shared: SharedSymbol) -> bool:
-        """Whether a symbol defined here is no definition of a library's versioned one: one is a function, the other none."""
-        if not shared.version or symbol.kind not in (DefinitionKind.DEFINED, DefinitionKind.COMMON):
-            return False
-        here = STT_OBJECT if symbol.kind is DefinitionKind.COMMON else symbol.info & ST_TYPE_MASK
-        if STT_NOTYPE in (here, shared.type):
-            return False
-        return (here in _FUNCTIONS) != (shared.type in _FUNCTIONS)
-
-    def _check_references(self) -> None:
-        """Report references to `foo@V` that nothing defines, if no version can say so in the output."""
-        table = self.symbols
-        if self.versions or any(shared.version for shared in table.shared.values()):
-            return
-        for symbol in table.of([number for name, number in table.numbers.items() if "@" in name]):
-            if symbol.kind is DefinitionKind.UNDEFINED and symbol.strong_reference:
-                self.errors.error(f"no symbol version section for versioned symbol `{symbol.name}'")
-
-    def _add_aliases(self) -> None:
-        """Add the other names of the libraries' data that objects refer to: if there is a copy, all must lead to it."""
-        table = self.symbols
-        rows = np.flatnonzero(table.column("kind") == DefinitionKind.SHARED).tolist()
-        for symbol in table.of(rows):
-            shared = symbol.shared
-            if shared is None or shared.type != STT_OBJECT or not symbol.object_reference:
-                continue
-            library = self.libraries[symbol.file]
-            for name in library.aliases[shared.section, shared.value]:
-                found = library.exports.get(name) or library.versioned.get(name)
-                if name not in table.numbers and found is not None:
-                    alias = table.add(name)
-                    alias.kind, alias.file, alias.shared = DefinitionKind.SHARED, symbol.file, found
-                    alias.weak, alias.size, alias.value, alias.info = (
-                        found.weak,
-                        found.size,
-                        found.value,
-                        found.type,
-                    )
-
-    def _hide_unversioned(self, symbol: GlobalSymbol) -> int | None:
-        """The number of plain `foo`, if it stands beside its other name `foo@V`, which takes its place. Else None."""
-        name = symbol.dynamic_name
-        if symbol.kind is not DefinitionKind.DEFINED or symbol.name == name:
-            return None
-        plain = self.symbols.get(name)
-        if plain is None or plain.kind is not DefinitionKind.DEFINED or plain.version:
-            return None
-        if (plain.file, plain.section, plain.value) != (symbol.file, symbol.section, symbol.value):
-            return None
-        strong = any((name, False) in library.undefined for library in self.libraries)
-        if strong and not self.options.shared and name not in self.exports:
-            file = self.files[plain.file].object.name
-            self.errors.error(f"local symbol `{name}' in {file} is referenced by DSO")
-        return plain.id
-
-    def _join_versions(self) -> None:
-        """References to `foo@V` are references to `foo` where both mean one definition: it has one address and one copy.
-
-        Of a definition with both names, as .symver makes it, only `foo@V` stays.
-        """
-        table = self.symbols
-        joined = np.arange(len(table), dtype=np.int64)
-        for symbol in table.of([number for name, number in table.numbers.items() if "@" in name]):
-            plain = self._hide_unversioned(symbol) if self.options.kind != "relocatable" else None
-            if plain is not None:
-                joined[plain] = symbol.id
-                table.object_reference[symbol.id] |= table.object_reference[plain]
-                table.strong_reference[symbol.id] |= table.strong_reference[plain]
-                table.reset(plain)
-                table.numbers[symbol.dynamic_name] = symbol.id
-                continue
-            other: int | None = None
-            if symbol.kind is DefinitionKind.UNDEFINED:
-                other = self.defaults.get(symbol.name)
-            elif symbol.shared is not None:
-                other = table.numbers.get(symbol.shared.name)
-                other = other if other is not None and table.shared.get(other) is symbol.shared else None
-            if other is None or other == symbol.id:
-                continue
-            joined[symbol.id] = other
-            table.object_reference[other] |= symbol.object_reference
-            table.strong_reference[other] |= symbol.strong_reference
-            table.numbers[symbol.name] = symbol.id
-            table.reset(symbol.id)
-        if (joined != np.arange(len(table))).any():
-            for loaded in self.files:
-                loaded.ids[:] = joined[loaded.ids]
-
-
-def _has_data_for(name: str, member: Member) -> bool:
-    """Whether an archive's member defines `name`, and not as a function, a weak or a common symbol.
-
-    A member that cannot be read has none; it is reported when another symbol needs it.
-    """
-    try:
-        symbols = read_object(member.data, member.name).symbols
-    except ElfError:
-        return False
-    rows = zip(
-        symbols.names[symbols.first_global :], symbols.array[symbols.first_global :].tolist(), strict=True
-    )
-    return any(
-        known == name
-        and info >> ST_BIND_SHIFT != STB_WEAK
-        and info & ST_TYPE_MASK != STT_FUNC
-        and section not in (SHN_UNDEF, SHN_COMMON)
-        for known, (_, info, _, section, _, _) in rows
-    )
-
-
-def _is_datum(shared: SharedSymbol, info: int) -> bool:
-    """Whether a library has data for a common symbol with st_info `info`."""
-    return shared.type == STT_OBJECT and not shared.weak and bool(shared.size) and not _is_tls(info)
-
-
-def _replaces(shared: SharedSymbol, size: int, info: int) -> bool:
-    """Whether these data take the place of a common symbol of `size` bytes, as in GNU ld.
-
-    What has no contents there does not: the common symbol becomes large enough for both.
-    """
-    return _is_datum(shared, info) and not shared.without_contents and shared.size >= size
-
-
-def _is_tls(info: int) -> bool:
-    return info & ST_TYPE_MASK == STT_TLS
+        """The final resolution."""
+        settling = SymbolSettling(self.symbols, self.files, self.libraries, self.options, self.errors)
+        settling.settle(self.defaults, self.versions, self.exports)
+        files, libraries = tuple(self.files), tuple(self.libraries)
+        return Resolution(files, libraries, self.symbols, SymbolNames(self.symbols), tuple(self.decisions))

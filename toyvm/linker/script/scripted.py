@@ -10,7 +10,7 @@ from ...elf.constants import EHDR_SIZE, PT_LOAD, SHF_LINK_ORDER, SHT_NOBITS, STV
 from ..image_layout import ImageLayout
 from ..inputs.columns import LINKER, UNDEFINED, Column, ProgramColumns
 from ..inputs.global_symbols import DefinitionKind
-from ..inputs.symbol_resolution import Resolution
+from ..inputs.resolution import Resolution
 from ..link_errors import Diagnostics
 from ..link_options import LinkOptions
 from ..provided_symbols import ScriptNames

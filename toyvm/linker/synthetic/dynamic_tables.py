@@ -29,7 +29,7 @@ from toyvm.relocations import Need
 from ..image_layout import ImageLayout
 from ..inputs.columns import ABSOLUTE, LINKER, SHARED, UNDEFINED, Column, NewSection, ProgramColumns
 from ..inputs.global_symbols import GlobalSymbol
-from ..inputs.symbol_resolution import Resolution
+from ..inputs.resolution import Resolution
 from ..link_options import LinkOptions
 from ..scan_relocations import Needs
 from ..type_arrays import GOT_ENTRY
