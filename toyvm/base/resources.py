@@ -159,8 +159,19 @@ def _read_kept(path: str, version: bytes) -> Any:
     return marshal.loads(payload) if zlib.crc32(payload).to_bytes(4, "little") == check else None
 
 
+def marshalled(data: Any) -> bytes:
+    """`data`, which is of types that marshal knows, as bytes. Raises MemoryError.
+
+    CPython 3.11 to 3.13 says "unmarshallable object" where there is no memory for the table of shared objects.
+    """
+    try:
+        return marshal.dumps(data)
+    except ValueError:
+        raise MemoryError from None
+
+
 def _keep(path: str, version: bytes, data: Any) -> None:
-    payload = marshal.dumps(data)
+    payload = marshalled(data)
     content = version + b"\0" + zlib.crc32(payload).to_bytes(4, "little") + payload
     try:
         write_atomically(path, content)

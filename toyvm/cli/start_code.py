@@ -21,7 +21,7 @@ from types import ModuleType
 
 from ..base.errors import ToyvmError
 from ..base.light_types import TYPE_CHECKING, Any
-from ..base.resources import PACKAGE, cache_path, write_atomically
+from ..base.resources import PACKAGE, cache_path, marshalled, write_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -121,7 +121,7 @@ class StartSet:
                 return  # the code is not kept, or a package imports its own modules
             known.add(name)
             rows.append((name, (*kept[:4], marshal.loads(kept[4]))))
-        payload = marshal.dumps(rows)
+        payload = marshalled(rows)
         try:
             head = self._code.version + len(payload).to_bytes(_NUMBERS, "little")
             write_atomically(self._path, head + payload)
@@ -193,7 +193,7 @@ def _kept(spec: ModuleSpec) -> _Kept:
     loader = spec.loader
     assert isinstance(loader, SourceFileLoader)
     status = os.stat(loader.path)  # before the code is read: a later change of the source is then noticed
-    code = marshal.dumps(loader.get_code(spec.name))
+    code = marshalled(loader.get_code(spec.name))
     return loader.path, status.st_mtime_ns, status.st_size, loader.is_package(spec.name), code
 
 
@@ -223,7 +223,7 @@ def _content(version: bytes, modules: dict[str, _Kept]) -> bytes:
         rows.append((name, source, time, size, package, at, at + len(code)))
         codes.append(code)
         at += len(code)
-    index = marshal.dumps(rows)
+    index = marshalled(rows)
     numbers = len(index).to_bytes(4, "little") + zlib.crc32(index).to_bytes(4, "little")
     return b"".join((version, numbers, index, *codes))
 

@@ -1,10 +1,13 @@
 """Files are written whole or not at all, and the cache is found."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from tests.support.harness import ROOT
 from toyvm.base.errors import ToyvmError
 from toyvm.base.resources import (
     cache_dir,
@@ -112,3 +115,25 @@ def test_a_cache_that_others_can_write_is_not_used(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr("os.getuid", lambda: os.geteuid() + 1)  # the folder is another user's
     with pytest.raises(ToyvmError, match="belongs to another user"):
         cache_path("x")
+
+
+WITHOUT_MEMORY = """
+import resource, sys
+from toyvm.base.resources import marshalled
+held = [str(number) for number in range(200000)]
+data = [(each,) for each in held]  # each object twice, so that marshal has a table of them
+size = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+seen = set()
+for spare in range(0, 64 << 20, 2 << 20):
+    resource.setrlimit(resource.RLIMIT_AS, (size + spare, resource.RLIM_INFINITY))
+    try:
+        seen.add(type(marshalled(data)))
+    except MemoryError as error:
+        seen.add(type(error))
+sys.exit(seen != {bytes, MemoryError})
+"""
+
+
+def test_without_memory_nothing_is_unmarshallable() -> None:
+    done = subprocess.run([sys.executable, "-c", WITHOUT_MEMORY], capture_output=True, text=True, cwd=ROOT)
+    assert (done.returncode, done.stderr) == (0, "")

@@ -82,9 +82,9 @@ class CodeCache:
 
     def put(self, pc: int, text: bytes, translation: Translation) -> None:
         """Store a translation. A write error is ignored: the next run translates again."""
-        from toyvm.base.resources import write_atomically
+        from toyvm.base.resources import marshalled, write_atomically
 
-        payload = marshal.dumps((self._version, pc, *translation))
+        payload = marshalled((self._version, pc, *translation))
         content = _MAGIC + zlib.crc32(payload).to_bytes(4, "little") + payload
         try:
             os.makedirs(self._folder, exist_ok=True)
@@ -216,4 +216,6 @@ class KeptBlocks:
                     last,
                     block.system,
                 )
-        self._cache.put(self._pc, self._page, ([], 0, marshal.dumps((list(forms), list(steps), kept))))
+        from toyvm.base.resources import marshalled
+
+        self._cache.put(self._pc, self._page, ([], 0, marshalled((list(forms), list(steps), kept))))

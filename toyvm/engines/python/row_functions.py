@@ -18,10 +18,10 @@ table nor the compiler.
 
 from __future__ import annotations
 
-import marshal
 from types import CodeType
 
 from toyvm.base.light_types import TYPE_CHECKING
+from toyvm.base.resources import marshalled
 from toyvm.isa.buckets import file_rows
 from toyvm.isa.fields import Field
 from toyvm.isa.ops import Node, Op, Tree
@@ -66,7 +66,7 @@ def _form(insn: Insn, effects: Tree) -> FormData:
     fields = [field for field in insn.free if field.name in names]
     code = _compile(insn, effects, fields, any(uses_pc))
     control = any(node.op in _CONTROL for node in effects)
-    return marshal.dumps(code), control, any(node.op in _SYSTEM for node in effects), any(uses_pc)
+    return marshalled(code), control, any(node.op in _SYSTEM for node in effects), any(uses_pc)
 
 
 def _without_writes(effects: Tree) -> Tree:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import marshal
 
 from toyvm.base.light_types import TYPE_CHECKING
+from toyvm.base.resources import marshalled
 
 from ..native_code import CodeArena
 
@@ -57,6 +58,6 @@ def make(translator: Translator) -> InterpreterImage:
     code += bytes(-len(code) % 16)
     table = module.table(lambda name: symbols[name] - arena.base)
     image = code + table, len(code), {name: symbols[name] - arena.base for name in NAMES}
-    translator.keep(IMAGE, _KEY, marshal.dumps(image))
+    translator.keep(IMAGE, _KEY, marshalled(image))
     made = translator.shared[_SHARED] = InterpreterImage(*image)
     return made
