@@ -21,6 +21,7 @@ from tests.bench import (
     grade,
     latency,
     memory,
+    real_programs,
     swap,
     system,
     timetravel,
@@ -35,6 +36,7 @@ Group = tuple[Table, Callable[[Settings], Iterator[Row]]]
 GROUPS: dict[str, Group] = {
     "compute": (compute.TABLE, compute.rows),
     "pointers": (compute.POINTERS, compute.chasing),
+    "product": (compute.PRODUCT, compute.product),
     "wide": (compute.FEW, compute.wide),
     "calls": (system.CALLS, system.calls),
     "start": (system.START, system.starts),
@@ -46,6 +48,8 @@ GROUPS: dict[str, Group] = {
     **swap.GROUPS,
     "timetravel": (timetravel.TABLE, timetravel.rows),
     "explore": (explore_page.TABLE, explore_page.rows),
+    "programs": (real_programs.TABLE, real_programs.programs),
+    "cpython": (real_programs.CPYTHON, real_programs.cpython),
     "debian": (debian_programs.TABLE, debian_programs.rows),
 }
 # Names for several groups at once.

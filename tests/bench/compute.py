@@ -33,6 +33,8 @@ WORK = {
 CHASING = {"list": 60, "tree": 25, "chains": 100}
 # Code that runs a few times.
 WIDE = {"wide": 100}
+# Data that the host's caches hold.
+SMALL = {"product128": 500}
 # Nobody waits longer for a run of one program: one that takes so long is given a tenth of the work.
 PATIENCE = 90.0
 
@@ -54,6 +56,7 @@ COLUMNS = (
 )
 TABLE = Table("compute programs, CPU seconds", COLUMNS)
 POINTERS = Table("pointers, CPU seconds", COLUMNS)
+PRODUCT = Table("a product of small matrices, CPU seconds", COLUMNS)
 FEW = Table("code that runs a few times, CPU seconds", COLUMNS)
 
 
@@ -65,6 +68,11 @@ def rows(settings: Settings) -> Iterator[Row]:
 def chasing(settings: Settings) -> Iterator[Row]:
     """The programs that follow pointers."""
     return _measured(CHASING, settings)
+
+
+def product(settings: Settings) -> Iterator[Row]:
+    """The product of two small matrices."""
+    return _measured(SMALL, settings)
 
 
 def wide(settings: Settings) -> Iterator[Row]:

@@ -9,15 +9,17 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 
 @dataclass(frozen=True)
 class Command:
-    """What to run: its words, variables set for it, and what to do before each run (outside of the measured time)."""
+    """What to run: its words, variables set for it, what to do before each run (outside of the measured time), and where."""
 
     words: Sequence[str]
     environment: Mapping[str, str] = field(default_factory=dict)
     prepare: Callable[[], None] | None = None
+    folder: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,7 @@ def _usage(command: Command | Sequence[str]) -> resource.struct_rusage:
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         env=environment_with(command.environment),
+        cwd=command.folder,
     )
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)

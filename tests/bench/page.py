@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.bench import plot
+from tests.bench import aims, plot
 from tests.bench.tables import Column, Row, Table
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -114,4 +114,8 @@ def _peers(report: Report) -> list[str]:
     return list(PEERS.markdown([ours, *others]))
 
 
-_PLACES: dict[str, Callable[[Report], list[str]]] = {"host": _host, "peers": _peers}
+def _aims(report: Report) -> list[str]:
+    return list(aims.lines(report["groups"]))
+
+
+_PLACES: dict[str, Callable[[Report], list[str]]] = {"aims": _aims, "host": _host, "peers": _peers}

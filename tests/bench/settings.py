@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.bench.measure import Command
+from toyvm.engines.llvm.interp.image import IMAGE
+from toyvm.engines.llvm.translator import RUNTIME
 
 TOYVM = [sys.executable, "-m", "toyvm"]
 
@@ -32,9 +34,10 @@ class Settings:
 
 @dataclass(frozen=True)
 class Cache:
-    """A cache folder of our own for runs of toyvm."""
+    """A cache folder of our own for runs of toyvm, in the folder `work` if the programs need files."""
 
     folder: Path
+    work: Path | None = None
 
     @property
     def native(self) -> Path:
@@ -42,27 +45,24 @@ class Cache:
         return self.folder / "toyvm" / "native"
 
     def forget_programs(self) -> None:
-        """Remove what is kept of programs: translations, decoded blocks."""
-        for name in ("native", "blocks"):
-            shutil.rmtree(self.folder / "toyvm" / name, ignore_errors=True)
+        """Remove what is kept of programs: translations, decoded blocks. What depends on no program stays."""
+        shutil.rmtree(self.folder / "toyvm" / "blocks", ignore_errors=True)
+        for path in self.native.glob("*"):
+            if int(path.name.split("-")[1], 16) not in (RUNTIME, IMAGE):
+                path.unlink()
 
     def run(self, *words: str | Path) -> Command:
         """`toyvm run` with whatever the cache holds."""
-        return Command(self._words(words), self._environment)
+        return self._command(words)
 
     def run_without_translations(self, *words: str | Path) -> Command:
         """`toyvm run` of a program that was never hot here, by a toyvm that has run before."""
-        return Command(self._words(words), self._environment, self.forget_programs)
+        return self._command(words, self.forget_programs)
 
     def run_without_anything(self, *words: str | Path) -> Command:
         """`toyvm run` as its very first run for a user."""
-        return Command(
-            self._words(words), self._environment, lambda: shutil.rmtree(self.folder, ignore_errors=True)
-        )
+        return self._command(words, lambda: shutil.rmtree(self.folder, ignore_errors=True))
 
-    @property
-    def _environment(self) -> dict[str, str]:
-        return {"XDG_CACHE_HOME": str(self.folder)}
-
-    def _words(self, words: Sequence[str | Path]) -> list[str]:
-        return [*TOYVM, "run", *map(str, words)]
+    def _command(self, words: Sequence[str | Path], prepare: Callable[[], None] | None = None) -> Command:
+        environment = {"XDG_CACHE_HOME": str(self.folder)}
+        return Command([*TOYVM, "run", *map(str, words)], environment, prepare, self.work)

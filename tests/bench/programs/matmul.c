@@ -1,7 +1,9 @@
 /* A column's elements are 4096 bytes apart: every one is in another page. */
 #include "bench.h"
 
+#ifndef SIZE
 #define SIZE 512
+#endif
 static u64 a[SIZE][SIZE], b[SIZE][SIZE], c[SIZE][SIZE];
 
 int main(int argc, char **argv)
