@@ -92,8 +92,8 @@ def _measure(what: str, words: tuple[str, ...], root: Path, work: Path, settings
     """One command in all ways, in turn."""
     program = (debian.program_path(root, words[0]), *words[1:])
     first, cold, warm = (Cache(settings.folder / name, work) for name in ("first", "cold", "warm"))
-    guest = ("-L", root, *program)
-    qemu = Command([QEMU, "-L", str(root), *map(str, program)], folder=work)
+    guest = list(map(str, ("-L", root, *program)))
+    qemu = Command([QEMU, *guest], folder=work)
     expected = _printed(qemu)
     for command in (cold.run(*guest), warm.run(*guest)):  # this fills their caches
         if _printed(command) != expected:
