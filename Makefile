@@ -13,6 +13,7 @@ unexport PYTHONDONTWRITEBYTECODE
 $(STAMP): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	$(BIN)/python -m toyvm cache fill > /dev/null
 	touch $@
 
 demo: $(STAMP)            ## the conversation of parent and child, both ways, and the comparison

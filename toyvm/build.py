@@ -92,7 +92,7 @@ def guest_libraries() -> LibraryDir:
     if not folder.is_dir():
         if sys.stderr.isatty():
             print("building the guest libraries (once)...", file=sys.stderr)
-        _build_into(folder)
+        build_into(folder)
     return LibraryDir(folder)
 
 
@@ -116,7 +116,7 @@ def kept_libraries() -> LibraryDir:
     return LibraryDir(libraries.path, archives)
 
 
-def _build_into(folder: Path) -> None:
+def build_into(folder: Path) -> None:
     """Build in a temporary folder and rename it, so that concurrent builds do not conflict."""
     import shutil
     import tempfile

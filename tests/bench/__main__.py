@@ -28,8 +28,8 @@ from tests.bench import (
     tools,
 )
 from tests.bench.host import describe
-from tests.bench.measure import progress
-from tests.bench.settings import Settings
+from tests.bench.measure import cpu_seconds, progress
+from tests.bench.settings import TOYVM, Settings
 from tests.bench.tables import Row, Table
 
 Group = tuple[Table, Callable[[Settings], Iterator[Row]]]
@@ -96,6 +96,7 @@ def run_group(name: str, settings: Settings) -> list[Row]:
 def main(argv: list[str]) -> int:
     """Run the groups named in `argv`."""
     options = parse(argv)
+    cpu_seconds([*TOYVM, "cache", "fill"])
     groups = {}
     for name in options.groups:
         with tempfile.TemporaryDirectory(prefix="toyvm-bench-") as folder:

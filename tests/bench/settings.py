@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.bench.measure import Command
-from toyvm.engines.llvm.interp.image import IMAGE
-from toyvm.engines.llvm.translator import RUNTIME
+from toyvm.engines.llvm.translator import IMAGE, RUNTIME
 
 TOYVM = [sys.executable, "-m", "toyvm"]
 

@@ -105,7 +105,7 @@ def _compare(
 def starts(settings: Settings) -> Iterator[Row]:
     """`toyvm run` of hello: our own library's, statically and dynamically linked, and glibc's, against `python3 -c pass`.
 
-    The first run has an empty cache folder: no functions of the rows, no translations, no shared libraries.
+    The first run has an empty cache folder: what comes from no program is the installation's.
     """
     folder = settings.folder
     images: dict[str, Path] = {}

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 PACKAGE = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
+INSTALLED = os.path.join(PACKAGE, "__pycache__", "made")
 _RUNNING = PACKAGE + os.sep
 START_FILE = "crt1"
 
@@ -86,6 +87,15 @@ def _is_ours(status: os.stat_result) -> bool:
     return stat.S_ISDIR(status.st_mode) and status.st_uid == os.getuid() and not status.st_mode & stat.S_IWOTH
 
 
+def installed_path(*parts: str) -> str:
+    """The path of `parts` in the folder that `toyvm cache fill` fills: beside the package's byte code.
+
+    It belongs to the installation, as the byte code does, and has what the cache would have after a
+    first run, except what comes from programs.
+    """
+    return os.path.join(INSTALLED, *parts)
+
+
 def cache_dir() -> Path:
     """`cache_path()` as a Path."""
     from pathlib import Path
@@ -132,16 +142,18 @@ def _state(path: str, status: os.stat_result) -> str:
 
 
 def kept(name: str, version: bytes, make: Callable[[], T]) -> T:
-    """Return data from the cache file `name`, or call `make` and try to store its result there.
+    """Return data from the cache file `name`, or from the installation's.
 
-    The data is anything that `marshal` can write. A file of another version or a damaged file is
-    replaced.
+    If neither has it, call `make` and try to store its result in the cache. The data is anything
+    that `marshal` can write. A file of another version or a damaged file is replaced.
     """
     path = cache_path(name)
     data: T | None = _read_kept(path, version)
     if data is None:
+        data = _read_kept(installed_path(name), version)
+    if data is None:
         data = make()
-        _keep(path, version, data)
+        keep(path, version, data)
     return data
 
 
@@ -170,7 +182,8 @@ def marshalled(data: Any) -> bytes:
         raise MemoryError from None
 
 
-def _keep(path: str, version: bytes, data: Any) -> None:
+def keep(path: str, version: bytes, data: Any) -> None:
+    """Try to store data in a file for `kept`."""
     payload = marshalled(data)
     content = version + b"\0" + zlib.crc32(payload).to_bytes(4, "little") + payload
     try:
@@ -194,13 +207,17 @@ def libraries_version() -> bytes:
     )
 
 
-def libraries_path() -> str:
-    """The folder of the built guest libraries, which may not exist yet.
-
-    Its name contains their version.
-    """
+def libraries_name() -> str:
+    """The name of the folder of the built guest libraries, which contains their version."""
     version = libraries_version()
-    return cache_path(f"libs-{zlib.crc32(version):08x}{zlib.adler32(version):08x}")
+    return f"libs-{zlib.crc32(version):08x}{zlib.adler32(version):08x}"
+
+
+def libraries_path() -> str:
+    """The folder of the built guest libraries: the installation's, or the cache's, which may not exist yet."""
+    name = libraries_name()
+    installed = installed_path(name)
+    return installed if os.path.isdir(installed) else cache_path(name)
 
 
 MAX_STREAM = 256 << 20  # the most bytes read from a pipe or a device

@@ -1,4 +1,4 @@
-"""`toyvm cache`: show or clear the code that commands cache for later ones."""
+"""`toyvm cache`: show or clear the code that commands cache for later ones, or fill the installation's."""
 
 from __future__ import annotations
 
@@ -12,17 +12,29 @@ def parser() -> argparse.ArgumentParser:
     p = argparse.ArgumentParser(
         prog="toyvm cache",
         formatter_class=HelpFormatter,
-        description="Show or clear the native code, the decoded programs and toyvm's own byte code that are cached between runs.",
+        description="Show or clear the native code, the decoded programs and toyvm's own byte code that are cached between"
+        " runs. fill: make what comes from no program, beside the package's byte code, for all users of this"
+        " installation, so that their first runs need not make it.",
     )
     p.add_argument(
-        "action", nargs="?", default="show", choices=("show", "clear"), help="what to do (default: show)"
+        "action",
+        nargs="?",
+        default="show",
+        choices=("show", "clear", "fill"),
+        help="what to do (default: show)",
     )
     return p
 
 
 def main(argv: list[str]) -> int:
-    """Show or clear the cache. Returns 0."""
+    """Show or clear the cache, or fill the installation's. Returns 0."""
     options = parser().parse_args(argv)
+    if options.action == "fill":
+        from .installation import fill
+
+        for line in fill():
+            print(line)
+        return 0
     from ..base.resources import cache_path
     from ..engines.python import code_cache
     from . import start_code

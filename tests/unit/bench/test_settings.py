@@ -7,8 +7,7 @@ from pathlib import Path
 from tests.bench.measure import cpu_seconds
 from tests.bench.settings import Cache
 from toyvm.build import build_program
-from toyvm.engines.llvm.interp.image import IMAGE
-from toyvm.engines.llvm.translator import RUNTIME
+from toyvm.engines.llvm.translator import IMAGE, RUNTIME
 
 LOOP = """
         .globl  _start

@@ -6,9 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from toyvm.base import resources
+from toyvm.base.errors import ToyvmError
 from toyvm.cli.cache import main
 from toyvm.cli.start_code import FOLDER
+from toyvm.engines.llvm.interp import image
+from toyvm.engines.llvm.translator import Translator, unavailable
 from toyvm.engines.python import code_cache
+from toyvm.engines.python.prepared_rows import CACHE_FILE, code_version
 
 
 @pytest.fixture
@@ -62,3 +67,28 @@ def test_a_file_that_another_run_removes_meanwhile_is_no_error(
     monkeypatch.setattr(code_cache, "files", then_gone)
     assert main(["clear"]) == 0
     assert "removed 0 translations" in capsys.readouterr().out
+
+
+def test_a_first_run_finds_what_the_installation_has_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(resources, "INSTALLED", str(tmp_path / "made"))
+    assert not Path(resources.libraries_path()).is_dir()
+    assert main(["fill"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 3
+    assert resources.kept(CACHE_FILE, code_version(), pytest.fail)
+    assert Path(resources.libraries_path(), "libc.so").is_file()
+    if not unavailable():
+        assert image.cached(Translator()) is not None
+        assert image.cached(Translator(str(tmp_path / "other"))) is None
+    assert not list((tmp_path / "cache").rglob("*.marshal"))
+
+
+def test_an_installation_that_is_not_writable_is_not_filled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resources, "INSTALLED", str(tmp_path / "file" / "made"))
+    (tmp_path / "file").touch()
+    with pytest.raises(ToyvmError, match="made: Not a directory"):
+        main(["fill"])

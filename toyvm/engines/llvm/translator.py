@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 # library. It is checked first, because LLVM aborts the process if memory runs out.
 _EACH_BYTES, _FIRST_BYTES = 64 << 20, 256 << 20
 _VERSION = "_version.py"  # of llvmlite
-RUNTIME = 0  # the address in the cache key of the shared functions
+# The addresses in the cache keys of what comes from no guest, where no instruction is: the shared
+# functions, and the interpreter's image.
+RUNTIME, IMAGE = 0, 1
 POLICY = ("kernel/mm/faults",)  # the folders with the sources of `FrameTable.policy`
 
 
@@ -71,7 +73,7 @@ def version() -> bytes:
 
 
 class Translator:
-    """Makes each translation once. `folder` is the cache's; "": the user's, None: no cache.
+    """Makes each translation once. `folder` is the cache's; "": the user's and the installation's, None: no cache.
 
     `level` is how much LLVM optimises, from 0 to 2. The cache does not tell levels apart.
     """
@@ -79,18 +81,25 @@ class Translator:
     def __init__(self, folder: str | None = "", level: int = 2):
         self._level = level
         self._cache: CodeCache | None = None
+        self._installed: CodeCache | None = None
         if folder is not None:
-            from toyvm.base.resources import cache_path
+            from toyvm.base.resources import cache_path, installed_path
 
-            self._cache = CodeCache(folder or cache_path(TRANSLATIONS), version())
+            now = version()
+            self._cache = CodeCache(folder or cache_path(TRANSLATIONS), now)
+            if not folder:
+                self._installed = CodeCache(installed_path(TRANSLATIONS), now)
         self._asked: set[tuple[int, bytes]] = set()
         self._compiler: Compiler | None = None
         self.shared: dict[str, object] = {}  # what the engines with this translator share
         self.keeping = True  # new translations go into the cache
 
     def cached(self, head: int, text: bytes) -> Translation | None:
-        """The translation from the disk cache, or None."""
-        return self._cache.get(head, text) if self._cache is not None else None
+        """The translation from the disk cache, or from the installation; None if neither has it."""
+        found = self._cache.get(head, text) if self._cache is not None else None
+        if found is None and head in (RUNTIME, IMAGE) and self._installed is not None:
+            found = self._installed.get(head, text)
+        return found
 
     def forget(self) -> None:
         """Permit new requests for everything (by another engine)."""

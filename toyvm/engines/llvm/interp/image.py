@@ -11,11 +11,11 @@ from toyvm.base.light_types import TYPE_CHECKING
 from toyvm.base.resources import marshalled
 
 from ..native_code import CodeArena
+from ..translator import IMAGE
 
 if TYPE_CHECKING:
     from ..translator import Translator
 
-IMAGE = 1  # the address in the cache key; no instruction is at 1
 _KEY = b"interpreter"
 _SHARED = "interpreter"  # its name in `Translator.shared`
 _MOST = 4 << 20  # bytes of an image

@@ -1,0 +1,68 @@
+"""What an installation makes once for all its users: the parts of the cache that come from no program.
+
+These are the instruction table's rows as functions, the guest libraries, and, on a host with native
+code, the functions that all translations share and the interpreter's image. They depend on toyvm's
+sources, Python, LLVM and the host's processor. A run that finds another version looks into its
+user's cache, or makes them.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from ..base.errors import ToyvmError
+from ..base.resources import installed_path, keep, libraries_name
+
+
+def fill() -> Iterator[str]:
+    """Make everything anew; a line about each part. Raises ToyvmError if the folder is not writable."""
+    folder = Path(installed_path())
+    try:
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+    except OSError as failure:
+        raise ToyvmError(f"{folder}: {failure.strerror}") from failure
+    yield from _fill_rows()
+    yield from _fill_libraries(folder)
+    yield from _fill_native()
+
+
+def _fill_rows() -> Iterator[str]:
+    from ..engines.python.prepared_rows import CACHE_FILE, code_version
+    from ..engines.python.row_functions import table_data
+
+    path = installed_path(CACHE_FILE)
+    keep(path, code_version(), table_data())
+    yield f"{path}: the instruction table as functions"
+
+
+def _fill_libraries(folder: Path) -> Iterator[str]:
+    from ..build import build_into
+
+    libraries = folder / libraries_name()
+    build_into(libraries)
+    yield f"{libraries}: the guest libraries"
+
+
+def _fill_native() -> Iterator[str]:
+    from ..engines.llvm.interp import image
+    from ..engines.llvm.translator import Translator, unavailable
+    from ..engines.python.code_cache import TRANSLATIONS
+    from ..kernel.mm.faults.native_policy import native_policy
+
+    reason = unavailable()
+    if reason:
+        yield f"no native code: {reason}"
+        return
+    native = installed_path(TRANSLATIONS)
+    translator = Translator(native)
+    translator.runtime(native_policy)
+    image.make(translator)
+    yield f"{native}: the interpreter in native code ({sum(map(os.path.getsize, _files(native))):,} bytes)"
+
+
+def _files(folder: str) -> list[str]:
+    return [entry.path for entry in os.scandir(folder)]
