@@ -1,6 +1,6 @@
 """What an installation makes once for all its users: the parts of the cache that come from no program.
 
-These are the instruction table's rows as functions, the guest libraries, and, on a host with native
+These are the instruction table's rows as functions, the loader's stub, the guest libraries, and, on a host with native
 code, the functions that all translations share and the interpreter's image. They depend on toyvm's
 sources, Python, LLVM and the host's processor. A run that finds another version looks into its
 user's cache, or makes them.
@@ -25,18 +25,22 @@ def fill() -> Iterator[str]:
         folder.mkdir(parents=True)
     except OSError as failure:
         raise ToyvmError(f"{folder}: {failure.strerror}") from failure
-    yield from _fill_rows()
+    yield from _fill_files()
     yield from _fill_libraries(folder)
     yield from _fill_native()
 
 
-def _fill_rows() -> Iterator[str]:
-    from ..engines.python.prepared_rows import CACHE_FILE, code_version
+def _fill_files() -> Iterator[str]:
+    from ..engines.python import prepared_rows
     from ..engines.python.row_functions import table_data
+    from ..loader import stub
 
-    path = installed_path(CACHE_FILE)
-    keep(path, code_version(), table_data())
+    path = installed_path(prepared_rows.CACHE_FILE)
+    keep(path, prepared_rows.code_version(), table_data())
     yield f"{path}: the instruction table as functions"
+    path = installed_path(stub.CACHE_FILE)
+    keep(path, stub.code_version(), stub.assembled())
+    yield f"{path}: the loader's stub"
 
 
 def _fill_libraries(folder: Path) -> Iterator[str]:

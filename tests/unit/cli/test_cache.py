@@ -14,6 +14,7 @@ from toyvm.engines.llvm.interp import image
 from toyvm.engines.llvm.translator import Translator, unavailable
 from toyvm.engines.python import code_cache
 from toyvm.engines.python.prepared_rows import CACHE_FILE, code_version
+from toyvm.loader import stub
 
 
 @pytest.fixture
@@ -76,8 +77,9 @@ def test_a_first_run_finds_what_the_installation_has_made(
     monkeypatch.setattr(resources, "INSTALLED", str(tmp_path / "made"))
     assert not Path(resources.libraries_path()).is_dir()
     assert main(["fill"]) == 0
-    assert len(capsys.readouterr().out.splitlines()) == 3
+    assert len(capsys.readouterr().out.splitlines()) == 4
     assert resources.kept(CACHE_FILE, code_version(), pytest.fail)
+    assert resources.kept(stub.CACHE_FILE, stub.code_version(), pytest.fail)
     assert Path(resources.libraries_path(), "libc.so").is_file()
     if not unavailable():
         assert image.cached(Translator()) is not None
