@@ -36,7 +36,7 @@ class Thresholds(Record):
     cold: int  # executions that a block needs to be part of a region
     piece: int  # instructions that the Python tiers execute before native code may take over
     arrivals: int = 1024  # of the interpreter at an address, before the engine looks for a translation
-    patience: int = 128  # times that many before LLVM translates the code there
+    patience: int = 192  # times that many before LLVM translates the code there
 
 
 PATIENT = Thresholds(

@@ -34,7 +34,7 @@ WITHOUT = 20_000  # instructions in Python before a host without LLVM says so
 # Budgets of translation, in arrivals: what LLVM may cost beyond the work so far, and how much work comes
 # before the first translation, in units of `Thresholds.first`.
 _ALLOWANCE, _FIRSTS = 500_000, 4
-_LONGEST_WAIT = 1 << 17  # arrivals between two requests for a region that there is not
+_LONGEST_WAIT = 3 << 16  # arrivals between two requests for a region that there is not
 
 
 class InterpretingEngine(LlvmEngine):
