@@ -27,10 +27,12 @@ CALLS = Table(
     (
         Column("what", "program"),
         Column("length", "length", ",d"),
+        Column("cold", "cold"),
         Column("warm", "warm"),
         Column("qemu", "qemu"),
         Column("native", "native"),
         Column("warm/qemu", "warm/qemu"),
+        Column("cold/qemu", "cold/qemu"),
         Column("warm/native", "warm/native", ".1f"),
         Column("each", "us each", ",.1f"),
         Column("qemu each", "us, qemu", ",.1f"),
@@ -81,20 +83,23 @@ def _compare(
     native = build(name, settings.folder, native=True, flags=flags)
     timings = interleaved(
         {
+            "cold": Cache(settings.folder / "cold").run_without_translations(image, *words),
             "warm": Cache(settings.folder / "warm").run(image, *words),
             "qemu": [QEMU, str(image), *words],
             "native": [str(native), *words],
         },
         settings.runs,
     )
-    warm, qemu, host = (timings[way].median for way in ("warm", "qemu", "native"))
+    cold, warm, qemu, host = (timings[way].median for way in ("cold", "warm", "qemu", "native"))
     return {
         "what": name,
         "length": length,
+        "cold": cold,
         "warm": warm,
         "qemu": qemu,
         "native": host,
         "warm/qemu": warm / qemu,
+        "cold/qemu": cold / qemu,
         "warm/native": warm / host,
         "each": warm / length * 1e6,
         "qemu each": qemu / length * 1e6,
