@@ -31,7 +31,7 @@ LONG = 6000  # instructions from which on some code of every program repeats
 _ENGINES_OWN = ("tlb_misses",)  # native code looks into other tables first
 
 
-def _translator(level: int = 2) -> Translator:
+def translator(level: int = 2) -> Translator:
     """With a cache of translations for the whole session, and answering at once."""
     return Translator(str(Path(os.environ["TOYVM_TEST_SCRATCH"]) / f"native{level}"), level)
 
@@ -44,14 +44,14 @@ def engines_made(way: str) -> Iterator[list[Engine]]:
 
     def make(name: str, memory: PhysicalMemory, on_trace: object = None, **options: object) -> Engine:
         if way in ("eager", "quick"):
-            translator = _translator(2 if way == "eager" else 0)
-            made.append(LlvmEngine(memory, translator=translator, thresholds=EAGER))
+            level = 2 if way == "eager" else 0
+            made.append(LlvmEngine(memory, translator=translator(level), thresholds=EAGER))
         elif way == "interpreter":
-            made.append(InterpretingEngine(memory, translator=_translator(2), thresholds=EAGER, first=0))
+            made.append(InterpretingEngine(memory, translator=translator(2), thresholds=EAGER, first=0))
         elif way == "lockstep":
             seed = options.get("seed", 0)
             assert isinstance(seed, int)
-            made.append(LockstepEngine(memory, seed, _translator()))
+            made.append(LockstepEngine(memory, seed, translator()))
         elif way == "walk":
             made.append(WalkEngine(memory))
         else:

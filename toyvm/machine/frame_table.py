@@ -63,12 +63,16 @@ class FrameTable:
 
     `policy` returns LLVM IR that resolves page faults as the kernel does, for engines with native
     code (`engines.llvm.runtime`). The kernel sets it; without it, every fault ends the native code.
+
+    `native` has the functions of that IR which the kernel calls itself, by name, while an engine with
+    native code runs. Each takes an array of numbers, and leaves its result there.
     """
 
-    __slots__ = ("born", "freed", "given", "policy", "refs", "words")
+    __slots__ = ("born", "freed", "given", "native", "policy", "refs", "words")
 
     def __init__(self, count: int):
         self.policy: Callable[[], str] | None = None
+        self.native: dict[str, Callable[[array[int]], None]] = {}
         self.refs = _zeros("I", 4 * count)
         self.born = _zeros("Q", 8 * count)
         self.given = mmap(-1, count, flags=PRIVATE)

@@ -476,12 +476,14 @@ class LlvmEngine(ReferenceEngine):
         words = self._state.words
         words[layout.REFILL], words[layout.SEARCH] = symbols["outside"], symbols["refill"]
         words[layout.LEAVE] = symbols["leave"]
-        from .native_code import Enter, OnFault
+        from .native_code import Enter, OnFault, kernel_functions
 
         self._enter = Enter(symbols["enter"])
         # The object must live as long as its address is in use.
         self._callback = OnFault(self._fault)
         words[layout.FAULT] = self._callback.address
+        if table is not None:
+            table.native = kernel_functions(symbols, self._state, self._arena)
 
     def _reset(self) -> None:
         """Drop all native code, because the arena is full."""

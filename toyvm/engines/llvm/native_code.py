@@ -21,12 +21,13 @@ from . import state_layout as layout
 
 if TYPE_CHECKING:
     from array import array
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from toyvm.machine.physical_memory import PhysicalMemory
 
 CODE_BYTES = 64 << 20
 
+_KERNEL = "kernel_"  # how the names of the kernel's own functions begin
 _NAME = "native code"  # the file's name in error messages
 _R_X86_64_64, _R_X86_64_PC32, _R_X86_64_PLT32 = 1, 2, 4
 NO_RESERVE = getattr(mmap, "MAP_NORESERVE", 0x4000)  # Python has the name since 3.12
@@ -172,3 +173,21 @@ class NativeState:
         words[layout.REFS], words[layout.BORN] = address_of(table.refs), address_of(table.born)
         words[layout.GIVEN], words[layout.FREED] = address_of(table.given), address_of(table.freed)
         return address_of(table.words)
+
+
+def kernel_functions(
+    symbols: Mapping[str, int], state: NativeState, arena: CodeArena
+) -> dict[str, Callable[[array[int]], None]]:
+    """The functions of the kernel's policy that the kernel calls itself (`FrameTable.native`)."""
+
+    def function(address: int) -> Callable[[array[int]], None]:
+        call = Enter(address)
+        held = arena  # its memory must stay while the function can be called
+
+        def native(work: array[int]) -> None:
+            assert held
+            call(state.address, address_of(work))
+
+        return native
+
+    return {name: function(address) for name, address in symbols.items() if name.startswith(_KERNEL)}

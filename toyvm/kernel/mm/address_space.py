@@ -493,7 +493,7 @@ class AddressSpace(UserMemory):
             return
         areas = list(self.vmas)
         self.system.commit.add(-self.vmas.accounted)
-        self.release_pages(0, USER_TOP)
+        self.system.release_all(self.map)
         self.vmas.clear()
         for area in areas:
             self._file_unmapped(area)

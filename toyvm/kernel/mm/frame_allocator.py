@@ -400,6 +400,16 @@ class FrameAllocator:
             if self.groups is not None:
                 self.groups.uncharge((frame,))
 
+    @property
+    def freed(self) -> int:
+        """The height of the stack of freed frames."""
+        return self._words[FREED]
+
+    def pushed(self, count: int) -> None:
+        """Native code has pushed `count` frames onto that stack. There are no groups."""
+        self._words[USED] -= count
+        self._words[FREED] += count
+
     def put_entries(self, entries: list[int] | Entries) -> None:
         """Drop a reference to the frame of each of these page-table entries, in order.
 

@@ -15,7 +15,7 @@ from toyvm.base.events import Bus, CowFault, PageFault
 from toyvm.base.light_types import TYPE_CHECKING
 from toyvm.machine.mmu import Mmu
 from toyvm.machine.physical_memory import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE, PhysicalMemory
-from toyvm.machine.sv39 import PTE_D, PTE_SHARED, PTE_U, pte_frame
+from toyvm.machine.sv39 import PTE_D, PTE_SHARED, PTE_U, USER_TOP, pte_frame
 from toyvm.run_options import Limits
 
 from ..counters import FaultContext, Stats
@@ -185,6 +185,15 @@ class MachineMemory:
             taken = self.swap.put_entries(taken)
         if self.merged is not None:
             self.merged.let_go(frames.frames_with(taken, PTE_U))
+
+    def release_all(self, space: MemoryMap) -> None:
+        """`release_pages` of everything, for a space that nobody uses any more."""
+        frames = self.frames
+        more = self.swap is not None or self.merged is not None or frames.groups is not None
+        if more or not space.table.drop_natively():
+            self.release_pages(space, 0, USER_TOP)
+        else:
+            self.invalidate(space.mmu)
 
     def _file_shrunk(self, file: FileNode, size: int) -> None:
         """Unmap the pages beyond the new end of a truncated file, private copies included.

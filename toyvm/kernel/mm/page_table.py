@@ -336,6 +336,19 @@ class PageTable:
 
     def _copy(self, pairs: list[tuple[int, int]]) -> None:
         """Copy leaf tables, from the first of each pair to the second."""
+        native = self._frames.table.native.get("kernel_copy_tables")
+        if native is not None:
+            work = array("Q", [len(pairs)])
+            for base, target in pairs:
+                work.append(base >> 9)
+                work.append(target >> 9)
+            native(work)
+            if work[0]:
+                for _, target in pairs:
+                    for pte in self.u64[target : target + TABLE_ENTRIES].tolist():
+                        if pte & PTE_SWAP:
+                            self._hold_slot(pte)
+            return
         arrays = self._frames.arrays(len(pairs))
         if arrays is not None:
             swapped = arrays.fork([base >> 9 for base, _ in pairs], [target >> 9 for _, target in pairs])
@@ -363,6 +376,28 @@ class PageTable:
         assert self._swap is not None, "a swap entry on a machine without a swap area"
 
         self._swap.hold(entry_slot(pte))
+
+    def drop_natively(self) -> bool:
+        """Clear all entries and drop their references, in native code.
+
+        False without an effect if there is none, or if some entry is a swap entry, of a megapage, or of a
+        dirty page of a file. The order in which frames become free is that of `clear` and `put_entries`.
+        """
+        native, leaves = self._frames.table.native, self.leaves
+        if self.megapages or "kernel_drop_tables" not in native:
+            return False
+        keys = sorted(leaves)
+        frames = [leaves[key] >> 9 for key in keys]
+        work = array("Q", [len(frames), *frames])
+        native["kernel_check_tables"](work)
+        if work[0]:
+            return False
+        for key in keys:
+            self._drop_leaf(key)
+        work = array("Q", [len(frames), self._frames.freed, *frames])
+        native["kernel_drop_tables"](work)
+        self._frames.pushed(work[0])
+        return True
 
     def free(self) -> None:
         """Free all tables; the caller has cleared the entries."""

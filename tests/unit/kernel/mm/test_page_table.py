@@ -7,7 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.guest_kernel import PAGE
+from tests.support.ways import translator
+from toyvm.engines.llvm.llvm_engine import LlvmEngine
+from toyvm.engines.llvm.translator import unavailable
 from toyvm.kernel.counters import KERNEL
+from toyvm.kernel.mm.faults.native_policy import native_policy
 from toyvm.kernel.mm.frame_allocator import FrameAllocator
 from toyvm.kernel.mm.page_table import PageTable
 from toyvm.kernel.mm.reclaim.swap_area import SwapArea
@@ -44,12 +48,12 @@ entries = st.builds(lambda frame, flags: frame << 10 | flags, st.integers(0, 30)
     cut=st.tuples(st.integers(0, 6 * 512), st.integers(0, 6 * 512)),
     frozen=st.sets(st.integers(0, 30)),
 )
-def test_arrays_and_loops_leave_the_same_machine(
+def test_arrays_loops_and_native_code_leave_the_same_machine(
     mapped: dict[int, int], cut: tuple[int, int], frozen: set[int]
 ) -> None:
-    """Fork, unmap a part of the child, and end both, by numpy and one by one: every byte, count and free frame."""
+    """Fork, unmap a part of the child, and end both, in three ways: every byte, count and free frame."""
 
-    def history(cost: int) -> list[object]:
+    def history(way: str) -> tuple[list[object], list[object]]:
         memory = PhysicalMemory(96 * PAGE)
         frames = FrameAllocator(memory)
         for _ in range(31):
@@ -67,23 +71,40 @@ def test_arrays_and_loops_leave_the_same_machine(
         for frame in range(1, 31):
             if frame not in frozen and frames.refcount(frame) > 1:
                 frames.put(frame)
+        engine = with_native_code(memory, frames) if way == "native" else None
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("toyvm.kernel.mm.frame_allocator.IMPORT_COST", cost)
+            patch.setattr("toyvm.kernel.mm.frame_allocator.IMPORT_COST", 0 if way == "arrays" else 1 << 62)
             patch.setattr("toyvm.kernel.mm.frame_allocator.FEWEST_TABLES", 1)
             child = PageTable(memory, frames, KERNEL, swap)
             parent.copy_for_fork(child, KERNEL)
-            seen: list[object] = []
+            told: list[object] = []
+            states: list[object] = []
             for table, start, end in (
                 (child, min(cut), max(cut)),
                 (child, 0, 6 * 512),
                 (parent, 0, 6 * 512),
             ):
-                taken = table.clear(start * PAGE, end * PAGE) if start < end else []
-                seen += [[int(pte) for pte in taken], frames.frames_with(taken, PTE_D)]
-                swap.put_entries(taken)
-                seen += [list(frames.refs), bytes(memory.u8), frames.used, list(swap.refs), swap.used]
+                if end - start < 6 * 512 or not table.drop_natively():
+                    taken = table.clear(start * PAGE, end * PAGE) if start < end else []
+                    told += [[int(pte) for pte in taken], frames.frames_with(taken, PTE_D)]
+                    swap.put_entries(taken)
+                states += [list(frames.refs), bytes(memory.u8), frames.used, list(swap.refs), swap.used]
             while frames.free:
-                seen.append(frames.alloc(KERNEL))
-        return seen
+                states.append(frames.alloc(KERNEL))
+        if engine is not None:
+            engine.close()
+        return told, states
 
-    assert history(0) == history(1 << 62)
+    loops = history("loops")
+    assert history("arrays") == loops
+    if not unavailable():
+        assert history("native")[1] == loops[1]
+
+
+def with_native_code(memory: PhysicalMemory, frames: FrameAllocator) -> LlvmEngine:
+    """An engine whose native functions the kernel's loops use."""
+    frames.table.policy = native_policy
+    engine = LlvmEngine(memory, translator=translator())
+    engine._open()
+    assert "kernel_copy_tables" in frames.table.native
+    return engine

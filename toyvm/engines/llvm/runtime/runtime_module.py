@@ -5,7 +5,7 @@ It includes the kernel's policy, LLVM IR with the definition
     define internal preserve_mostcc i64 @resolve(ptr %s, i64 %va, i64 %writes)
 
 This function resolves a page fault, or returns 0 without any effect. It may call `@walk` and
-`@forget`.
+`@forget`. Functions of the policy whose names begin with `kernel_` are for the kernel to call.
 """
 
 from __future__ import annotations

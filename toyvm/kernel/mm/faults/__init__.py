@@ -11,6 +11,7 @@ A fault passes these files in this order:
                         during a run, the trap handler after a run, and the kernel's own access to
                         user memory
 
+`tables.ll` has the loops of fork and exit over whole page tables (`page_table.py`).
 `native_policy.py` assembles the `.ll` files for the engine. Both forms work on
 `machine.frame_table`, and a fault leaves the same frames, references and counters whichever of them
 resolves it.

@@ -3,7 +3,7 @@
 `page_fault` is the same policy in Python. The engine compiles the IR together with its own
 functions (`toyvm.engines.llvm.runtime`). It resolves the most common faults on the same frame
 table: copy-on-write, first touches of anonymous memory in a window, and reads of cached file pages. The kernel resolves all
-others.
+others. `tables.ll` has the kernel's loops over whole page tables.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from toyvm.machine import frame_table, sv39
 from toyvm.machine.physical_memory import DENSE, HUGE_FRAMES, MADV_HUGEPAGE, PAGE_SHIFT, PAGE_SIZE
 
 FOLDER = os.path.dirname(__file__)
-FILES = ("resolve.ll", "copy_on_write.ll", "demand_zero.ll", "frames.ll")
+FILES = ("resolve.ll", "copy_on_write.ll", "demand_zero.ll", "frames.ll", "tables.ll")
 
 _SYS_MADVISE = 28  # Linux on x86-64
 _RESERVED = -1 << sv39.PTE_RESERVED_SHIFT
@@ -42,7 +42,7 @@ def constants() -> dict[str, int | str]:
         "NO_RESERVATION": layout.NO_RESERVATION,
         "STALE_MOST": layout.STALE_MOST,
         "LAST_GENERATION": layout.LAST_GENERATION,
-        "INNER_PAGES": layout.PAGES - 2,  # without the first and the last: `forget` reads both neighbours
+        "INNER_PAGES": layout.PAGES - 1,  # but the first: `forget` reads the entries below and above
         # Words of the frame table.
         "FRAMES_BIRTHS": frame_table.BIRTHS,
         "FRAMES_FILE_FIRST": frame_table.FILE_FIRST,
@@ -88,9 +88,16 @@ def constants() -> dict[str, int | str]:
         "PTE_TO_COPY": _PRIVATE | sv39.PTE_COW,
         "PTE_LOOKED_AT": _RESERVED | sv39.PTE_V | sv39.PTE_LEAF | sv39.PTE_U | sv39.PTE_RSW,
         "PTE_W_COW": sv39.PTE_W | sv39.PTE_COW,
+        "PTE_W_SHARED": sv39.PTE_W | sv39.PTE_SHARED,
+        "PTE_D_SHARED": sv39.PTE_D | sv39.PTE_SHARED,
+        "PTE_SWAP": sv39.PTE_SWAP,
+        "PTE_X": sv39.PTE_X,
+        "NOT_D": ~sv39.PTE_D,
+        "NOT_A_D": ~(sv39.PTE_A | sv39.PTE_D),
+        "TABLE_ENTRIES": sv39.TABLE_ENTRIES,
     }
 
 
 def native_policy() -> str:
-    """The definitions of `resolve` and of the functions that only it calls."""
+    """The definitions of `resolve` with the functions that only it calls, and of the kernel's own."""
     return render(FOLDER, FILES, constants())
