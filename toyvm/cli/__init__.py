@@ -14,7 +14,8 @@ from importlib import import_module
 
 from ..base.light_types import TYPE_CHECKING, NoReturn
 from ..base.resources import cache_path
-from .start_code import FOLDER, LIMIT, install, start_set
+from .start_code import FOLDER, LIMIT, install
+from .start_set import start_set
 
 if TYPE_CHECKING:
     from collections.abc import Callable

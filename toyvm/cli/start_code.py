@@ -15,6 +15,7 @@ import marshal
 import os
 import sys
 import zlib
+from functools import cached_property
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from mmap import PROT_READ, mmap
 from types import ModuleType
@@ -32,16 +33,11 @@ else:
 
 _NAME = __name__.partition(".")[0]
 FOLDER = "start"  # of the user's cache
-SETS = ("run",)  # commands that take less time than their imports
-# A run with one of these compiles, builds or shows something: not all runs need what it has imported.
-UNUSUAL = frozenset(f"{_NAME}.{name}" for name in ("isa.table", "assembler", "linker", "observe"))
-MANY = 6  # modules that are missing in a set
 LIMIT = 16 << 20  # bytes of all files: one for each copy of the package
-NEEDED = frozenset(sys.modules)  # imported before a finder can be in place
 _PREFIX = f"{_NAME}."
 _NUMBERS = 8  # bytes of two numbers
 # source, its time in nanoseconds and its size in bytes, whether the module is a package, marshalled code
-_Kept = tuple[str, int, int, bool, Any]
+Kept = tuple[str, int, int, bool, Any]
 
 
 class StartCode:
@@ -50,7 +46,11 @@ class StartCode:
     def __init__(self, path: str) -> None:
         self.path = path
         self.version = f"{sys.version} {sys.flags.optimize} {PACKAGE}".encode()
-        self.modules = _read(path, self.version)
+
+    @cached_property
+    def modules(self) -> dict[str, Kept]:
+        """The modules of the file, which is not read while a `StartSet` has all that is imported."""
+        return _read(self.path, self.version)
 
     def find_spec(self, name: str, path: Sequence[str] | None, target: Any = None) -> ModuleSpec | None:
         """The spec of a module whose source is the one that the kept code was made from.
@@ -60,7 +60,7 @@ class StartCode:
         if not name.startswith(_PREFIX):
             return None
         kept = self.modules.get(name)
-        if kept is None or not _is_current(kept):
+        if kept is None or not is_current(*kept):
             found = PathFinder.find_spec(name, path, target)
             if found is not None and isinstance(found.loader, SourceFileLoader):
                 found.loader = _Source(name, found.loader.path)
@@ -78,7 +78,7 @@ class StartCode:
             spec
             for module in read_from_source()
             if (spec := module.__spec__)
-            and not (spec.name in self.modules and _is_current(self.modules[spec.name]))
+            and not (spec.name in self.modules and is_current(*self.modules[spec.name]))
         ]
         if not added:
             return False
@@ -93,95 +93,17 @@ class StartCode:
         return True
 
 
-class StartSet:
-    """The modules that the command `name` imports, in a file beside that of `code`."""
-
-    def __init__(self, path: str, code: StartCode):
-        self._path, self._code = path, code
-        self._count = 0  # modules from the file
-
-    def execute(self) -> None:
-        """Execute the modules of the file, if the sources of all are as they were."""
-        rows = _read_set(self._path, self._code.version)
-        if not rows or not all(_is_current(kept) for _, kept in rows):
-            return
-        for name, kept in rows:
-            if name not in sys.modules and not _execute(name, *kept):
-                return
-        self._count = len(_executed)
-
-    def keep(self) -> None:
-        """Write the modules that this process has executed to the file, if many of them were not there."""
-        if len(_executed) - self._count < MANY or not UNUSUAL.isdisjoint(sys.modules):
-            return
-        rows, known = [], set(NEEDED)
-        for name in _executed:
-            kept = self._code.modules.get(name)
-            if kept is None or name.rpartition(".")[0] not in known:
-                return  # the code is not kept, or a package imports its own modules
-            known.add(name)
-            rows.append((name, (*kept[:4], marshal.loads(kept[4]))))
-        payload = marshalled(rows)
-        try:
-            head = self._code.version + len(payload).to_bytes(_NUMBERS, "little")
-            write_atomically(self._path, head + payload)
-        except OSError:
-            return  # the disk is full: the next start tries again
-
-
-def _read_set(path: str, version: bytes) -> list[tuple[str, _Kept]]:
-    """The modules in a file of `StartSet`: none if it is missing, cut off or of another version."""
-    try:
-        with open(path, "rb") as stream:
-            content = memoryview(mmap(stream.fileno(), 0, prot=PROT_READ))
-    except (OSError, ValueError):
-        return []
-    start = len(version) + _NUMBERS
-    length = int.from_bytes(content[len(version) : start], "little")
-    if content[: len(version)] != version or len(content) != start + length:
-        return []
-    rows: list[tuple[str, _Kept]] = marshal.loads(content[start:])
-    return rows
-
-
-def _execute(name: str, source: str, time: int, size: int, package: bool, code: CodeType) -> bool:
-    """Import a module as the import system does; whether it could be, and its code raised no exception."""
-    parent, _, child = name.rpartition(".")
-    if parent not in sys.modules:
-        return False  # the process that wrote the file had imported it before its finder was in place
-    spec = ModuleSpec(name, _KeptCode(code), origin=source, is_package=package)
-    spec.has_location = True
-    module = ModuleType(name)
-    module.__spec__, module.__loader__, module.__file__ = spec, spec.loader, source
-    module.__package__ = name if package else parent
-    if package:
-        spec.submodule_search_locations = module.__path__ = [os.path.dirname(source)]
-    sys.modules[name] = module
-    try:
-        exec(code, module.__dict__)
-    except Exception:
-        del sys.modules[name]  # the command imports it again, and reports the error
-        return False
-    setattr(sys.modules[parent], child, module)
-    _executed.append(name)
-    return True
-
-
 def read_from_source() -> list[ModuleType]:
     """This package's modules that were imported in the usual way, though a finder was in place."""
     return [
         module
         for name, module in list(sys.modules.items())
-        if name.partition(".")[0] == _NAME
-        and name not in NEEDED
-        and module.__spec__
-        and isinstance(module.__spec__.loader, SourceFileLoader)
+        if name.startswith(_PREFIX) and module.__spec__ and isinstance(module.__spec__.loader, _Source)
     ]
 
 
-def _is_current(kept: _Kept) -> bool:
+def is_current(source: str, time: int, size: int, *_: object) -> bool:
     """Whether the code was made from the source as it is now."""
-    source, time, size, _, _ = kept
     try:
         status = os.stat(source)
     except OSError:
@@ -189,7 +111,7 @@ def _is_current(kept: _Kept) -> bool:
     return (status.st_mtime_ns, status.st_size) == (time, size)
 
 
-def _kept(spec: ModuleSpec) -> _Kept:
+def _kept(spec: ModuleSpec) -> Kept:
     loader = spec.loader
     assert isinstance(loader, SourceFileLoader)
     status = os.stat(loader.path)  # before the code is read: a later change of the source is then noticed
@@ -197,7 +119,7 @@ def _kept(spec: ModuleSpec) -> _Kept:
     return loader.path, status.st_mtime_ns, status.st_size, loader.is_package(spec.name), code
 
 
-def _read(path: str, version: bytes) -> dict[str, _Kept]:
+def _read(path: str, version: bytes) -> dict[str, Kept]:
     """The modules in the file `path`: none if it is missing, damaged or of another version."""
     try:
         with open(path, "rb") as stream:
@@ -216,7 +138,7 @@ def _read(path: str, version: bytes) -> dict[str, _Kept]:
     return {name: (*state, codes[first:last]) for name, *state, first, last in rows}
 
 
-def _content(version: bytes, modules: dict[str, _Kept]) -> bytes:
+def _content(version: bytes, modules: dict[str, Kept]) -> bytes:
     """The file: version, length and checksum of the index, index, code of each module."""
     rows, codes, at = [], [], 0
     for name, (source, time, size, package, code) in modules.items():
@@ -239,8 +161,9 @@ class _KeptCode(_Loader):
 
     def exec_module(self, module: ModuleType) -> None:
         """Execute the module's code."""
-        exec(self._code, module.__dict__)
-        _executed.append(module.__name__)
+        with GROUPS:
+            exec(self._code, module.__dict__)
+            GROUPS.add(module.__name__)
 
 
 class _Source(SourceFileLoader):
@@ -248,11 +171,33 @@ class _Source(SourceFileLoader):
 
     def exec_module(self, module: ModuleType) -> None:
         """Execute the module's code."""
-        super().exec_module(module)
-        _executed.append(module.__name__)
+        with GROUPS:
+            super().exec_module(module)
+            GROUPS.add(module.__name__)
 
 
-_executed: list[str] = []  # names of modules, in the order in which their code has ended
+class _Groups(list[list[str]]):
+    """The modules that finders of this module have loaded: a group for each import that no other module's code made.
+
+    The names of a group are in the order in which their code has ended. The last one is the module that was asked for.
+    """
+
+    _depth = 0
+
+    def __enter__(self) -> None:
+        if not self._depth:
+            self.append([])
+        self._depth += 1
+
+    def __exit__(self, *exception: object) -> None:
+        self._depth -= 1
+
+    def add(self, name: str) -> None:
+        """Note that a module's code has ended."""
+        self[-1].append(name)
+
+
+GROUPS = _Groups()
 
 
 def install() -> StartCode | None:
@@ -264,12 +209,3 @@ def install() -> StartCode | None:
     finder = StartCode(path)
     sys.meta_path.insert(0, finder)
     return finder
-
-
-def start_set(code: StartCode, command: str) -> StartSet | None:
-    """The modules of a command, executed if they are kept; None for a command without a set."""
-    if command not in SETS:
-        return None
-    found = StartSet(f"{code.path}-{command}", code)
-    found.execute()
-    return found
