@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import sys
 
-from .base.light_types import TYPE_CHECKING, Any
-from .base.version import VERSION as __version__  # noqa: F401  (for users)
-
+TYPE_CHECKING = (
+    False  # type checkers treat this name as true. No import: every start compiles or reads what is here
+)
 if TYPE_CHECKING:
     from types import ModuleType
+    from typing import Any
 
     from .api import (
         AssemblyError,
@@ -82,6 +83,10 @@ def __getattr__(name: str) -> Any:
         from . import api
 
         return getattr(api, name)
+    if name == "__version__":
+        from .base.version import VERSION
+
+        return VERSION
     raise AttributeError(f"module 'toyvm' has no attribute '{name}'")
 
 

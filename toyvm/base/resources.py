@@ -11,6 +11,7 @@ import sys
 import zlib
 from mmap import PROT_READ, mmap
 
+from .cache_folder import cache_path as cache_path
 from .errors import ToyvmError, UsageError
 from .light_types import TYPE_CHECKING, Any, TypeVar
 
@@ -56,35 +57,6 @@ def library_files() -> list[str]:
         if any(file.endswith(".s") for file in os.listdir(os.path.join(base, name)))
     ]
     return [f"{START_FILE}.o", *(f"lib{name}{suffix}" for name in names for suffix in (".a", ".so"))]
-
-
-def cache_path(*parts: str) -> str:
-    """The path of `parts` in the cache folder `$XDG_CACHE_HOME/toyvm` or `~/.cache/toyvm`.
-
-    The cache folder is made if necessary. It holds code that runs on the host; if it is not
-    writable, or another user can write there, the path is in a temporary folder of this user.
-    Raises ToyvmError if another user can write to that folder too.
-    """
-    base = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
-    folder = os.path.join(base, "toyvm")
-    try:
-        os.makedirs(folder, exist_ok=True)
-        if os.access(folder, os.W_OK) and _is_ours(os.stat(folder)):
-            return os.path.join(folder, *parts)
-    except OSError:
-        pass  # the home directory is not writable: use the temporary folder
-    import tempfile
-
-    folder = os.path.join(tempfile.gettempdir(), f"toyvm-{os.getuid()}")
-    os.makedirs(folder, mode=0o700, exist_ok=True)
-    if not _is_ours(os.lstat(folder)):
-        raise ToyvmError(f"{folder}: belongs to another user; set XDG_CACHE_HOME to your own folder")
-    return os.path.join(folder, *parts)
-
-
-def _is_ours(status: os.stat_result) -> bool:
-    """Whether a folder is this user's, and not everybody may write there."""
-    return stat.S_ISDIR(status.st_mode) and status.st_uid == os.getuid() and not status.st_mode & stat.S_IWOTH
 
 
 def installed_path(*parts: str) -> str:

@@ -6,16 +6,14 @@ of a `ToyvmError`, 130 for an interrupt, 141 for a closed output pipe (as a shel
 
 from __future__ import annotations
 
-import gc
 import io
 import os
 import sys
 from importlib import import_module
 
+from ..base.cache_folder import cache_path
 from ..base.light_types import TYPE_CHECKING, NoReturn
-from ..base.resources import cache_path
-from .start_code import FOLDER, LIMIT, install
-from .start_set import start_set
+from ..start import FOLDER, LIMIT, begin
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -123,17 +121,12 @@ def run_process() -> NoReturn:
     The process ends without Python's finalization, which takes a tenth of the time of a short run.
     Under a profiler or a debugger it ends by SystemExit.
     """
-    # By default the garbage collector runs after 700 allocations, a dozen times during the imports.
-    gc.set_threshold(50_000)
-    start_code = install()
-    modules = start_set(start_code, sys.argv[1]) if start_code and len(sys.argv) > 1 else None
+    code = begin()
     status = main()
-    if start_code and start_code.keep():
+    if code and code.keep():
         from ..engines.python.code_cache import shrink
 
         shrink(cache_path(FOLDER), LIMIT)
-    if modules:
-        modules.keep()
     if sys.getprofile() or sys.gettrace():
         sys.exit(status)
     try:

@@ -35,14 +35,14 @@ def main(argv: list[str]) -> int:
         for line in fill():
             print(line)
         return 0
+    from .. import start
     from ..base.resources import cache_path
     from ..engines.python import code_cache
-    from . import start_code
 
     kinds = (
         (code_cache.TRANSLATIONS, "translations", code_cache.TRANSLATIONS_LIMIT),
         (code_cache.BLOCKS, "decoded programs", code_cache.BLOCKS_LIMIT),
-        (start_code.FOLDER, "start-up files", start_code.LIMIT),
+        (start.FOLDER, "start-up files", start.LIMIT),
     )
     for name, what, limit in kinds:
         folder = cache_path(name)

@@ -239,8 +239,8 @@ def report(options: CommandOptions, result: RunResult) -> None:
 
 
 def _byte_code_text() -> str:
-    """A statistics line if this start compiled modules, which takes 0.2 s; `start_code` keeps them."""
-    from .start_code import read_from_source
+    """A statistics line if this start compiled modules, which takes 0.2 s; `start` keeps them."""
+    from ..start.kept_code import read_from_source
 
     cached = [getattr(module, "__cached__", None) for module in read_from_source()]
     missing = [path for path in cached if path and not os.path.exists(path)]

@@ -9,12 +9,12 @@ import pytest
 from toyvm.base import resources
 from toyvm.base.errors import ToyvmError
 from toyvm.cli.cache import main
-from toyvm.cli.start_code import FOLDER
 from toyvm.engines.llvm.interp import image
 from toyvm.engines.llvm.translator import Translator, unavailable
 from toyvm.engines.python import code_cache
 from toyvm.engines.python.prepared_rows import CACHE_FILE, code_version
 from toyvm.loader import stub
+from toyvm.start import FOLDER
 
 
 @pytest.fixture

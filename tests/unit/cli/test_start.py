@@ -16,7 +16,7 @@ import toyvm
 from tests.support.harness import ROOT
 from toyvm.base.resources import write_atomically
 from toyvm.build import build_program
-from toyvm.cli.start_code import StartCode
+from toyvm.start.kept_code import StartCode
 
 # Each of these costs milliseconds, many of them tens.
 HEAVY = {
@@ -115,7 +115,7 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def _import(file: Path) -> tuple[object, bool]:
     """The module's value, and whether a new finder's file `file` had its code."""
-    finder = StartCode(str(file))
+    finder = StartCode(str(file), b"version")
     sys.meta_path.insert(0, finder)
     sys.modules.pop("toyvm.made_up", None)
     importlib.invalidate_caches()
@@ -143,12 +143,12 @@ def test_a_damaged_file_of_kept_code_is_made_again(package: Path) -> None:
         assert file.read_bytes() == whole
 
 
-_RUN = "import sys; sys.argv[0] = 'toyvm'; from toyvm.cli import run_process; run_process()"
+_RUN = "import sys; sys.argv[0] = 'toyvm'; from toyvm.__main__ import main; main()"
 
 
 def _loaders(copy: Path, early: str = "") -> tuple[str, int]:
     """What a run of `hello` prints, and how many of its modules the import system has found one by one."""
-    watch = "import sys; from toyvm.cli import start_code as s; o = s._KeptCode.exec_module; n = []\n"
+    watch = "import sys; from toyvm.start import kept_code as s; o = s._KeptCode.exec_module; n = []\n"
     watch += "s._KeptCode.exec_module = lambda k, m: (n.append(m), o(k, m))[1]\n"
     watch += "import os; e = os._exit; os._exit = lambda x: (print(len(n), file=sys.stderr), e(x))\n"
     done = subprocess.run(
@@ -181,7 +181,7 @@ def test_the_second_run_keeps_its_modules_in_one_file(copy: Path) -> None:
     early = "import toyvm.machine.traps, toyvm.kernel.mm\n"  # before the finder is in place
     assert _loaders(copy, early=early)[1] > 50
     assert kept.read_bytes() != whole
-    assert _loaders(copy) == ("hello, world\n", 4)  # these, and the packages above them
+    assert 0 < _loaders(copy)[1] < 10  # these, and what they need
     assert _loaders(copy) == ("hello, world\n", 0)
 
     os.utime(copy / "toyvm" / "system.py")

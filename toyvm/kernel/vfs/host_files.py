@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import errno
 import os
-import resource
 import stat as st
 
 from toyvm.base.errors import error
@@ -68,7 +67,7 @@ class HostFs:
         self.limit = disk_limit  # of what the guest adds to the disk, in bytes; None: no limit
         self.used = 0  # bytes that it has added; negative if it has removed more
         self._held = 0
-        self._most = max(resource.getrlimit(resource.RLIMIT_NOFILE)[0] - self._RESERVE, 8)
+        self._most = max(os.sysconf("SC_OPEN_MAX") - self._RESERVE, 8)
         self._numbers: dict[tuple[int, int], int] = {}
         self.witness: Witness | None = None
         self.files: dict[Identity, HostFile] = {}

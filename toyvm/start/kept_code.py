@@ -1,8 +1,7 @@
-"""The byte code of the modules that commands import, in one file of the cache.
+"""The byte code of this package's modules, in one file of the cache, and how the files of groups are written.
 
-Without this file, the import system looks for each of a hundred modules, and opens, checks and reads its
-`.pyc`; this takes a tenth of the time of a short run. An installation that keeps no byte code would
-compile all of them at each start.
+Without this file, the import system looks for each module, and opens, checks and reads its `.pyc`.
+An installation that keeps no byte code would compile all of them at each start.
 
 The file holds each module's code with the time and the size of its source, and a module whose
 source differs is imported in the usual way. At the end of a command, modules that the file
@@ -20,32 +19,30 @@ from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from mmap import PROT_READ, mmap
 from types import ModuleType
 
-from ..base.errors import ToyvmError
-from ..base.light_types import TYPE_CHECKING, Any
-from ..base.resources import PACKAGE, cache_path, marshalled, write_atomically
+from .groups import HEAD, NAME, NUMBER, is_current, read_groups
 
+TYPE_CHECKING = False  # type checkers treat this name as true. No import: the finder is not yet in place
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from importlib.abc import Loader as _Loader  # an import at run time takes longer than it is worth
     from types import CodeType
+    from typing import Any
 else:
     _Loader = object
 
-_NAME = __name__.partition(".")[0]
-FOLDER = "start"  # of the user's cache
-LIMIT = 16 << 20  # bytes of all files: one for each copy of the package
-_PREFIX = f"{_NAME}."
+_PREFIX = f"{NAME}."
+# A run with one of these compiles, builds or shows something: not all runs need what it has imported.
+UNUSUAL = frozenset(_PREFIX + name for name in ("isa.table", "assembler", "linker", "observe"))
 _NUMBERS = 8  # bytes of two numbers
 # source, its time in nanoseconds and its size in bytes, whether the module is a package, marshalled code
-Kept = tuple[str, int, int, bool, Any]
+Kept = tuple[str, int, int, bool, bytes | memoryview]
 
 
 class StartCode:
     """A finder of `sys.meta_path` for this package's modules whose code is kept in the file `path`."""
 
-    def __init__(self, path: str) -> None:
-        self.path = path
-        self.version = f"{sys.version} {sys.flags.optimize} {PACKAGE}".encode()
+    def __init__(self, path: str, version: bytes) -> None:
+        self.path, self.version = path, version
 
     @cached_property
     def modules(self) -> dict[str, Kept]:
@@ -82,6 +79,8 @@ class StartCode:
         ]
         if not added:
             return False
+        from ..base.resources import write_atomically
+
         try:
             modules = _read(self.path, self.version)  # another command may have added some
             modules.update((spec.name, _kept(spec)) for spec in added)
@@ -91,6 +90,39 @@ class StartCode:
             return False  # the disk is full, or a source is being edited: the next start tries again
         self.modules = modules
         return True
+
+    def keep_groups(self, path: str) -> bool:
+        """Add the groups that this process has executed to the file `path`; whether it was written."""
+        found = [names for names in GROUPS if names]
+        if not found or not UNUSUAL.isdisjoint(sys.modules):
+            return False
+        from ..base.resources import write_atomically
+
+        _, old = read_groups(path, self.version)  # another command may have added some
+        groups = {key: [row[0] for row in rows] for key, (rows, _) in old.items()}
+        groups.update((names[-1], names) for names in found)
+        try:
+            write_atomically(path, self._groups_content(list(groups.values())))
+        except (OSError, MemoryError):
+            return False  # the disk is full: the next start tries again
+        return True
+
+    def _groups_content(self, groups: list[list[str]]) -> bytes:
+        """The file as `groups` describes it."""
+        from ..base.resources import marshalled
+
+        parts, index = [], []
+        at = len(self.version) + HEAD
+        for names in groups:
+            if not all(name in self.modules for name in names):
+                continue
+            rows = [(name, *self.modules[name][:4]) for name in names]
+            index.append((rows, at))
+            parts.append(marshalled([marshal.loads(self.modules[name][4]) for name in names]))
+            at += len(parts[-1])
+        parts.append(marshalled(index))
+        numbers = (at + len(parts[-1]), at)
+        return b"".join((self.version, *(number.to_bytes(NUMBER, "little") for number in numbers), *parts))
 
 
 def read_from_source() -> list[ModuleType]:
@@ -102,19 +134,12 @@ def read_from_source() -> list[ModuleType]:
     ]
 
 
-def is_current(source: str, time: int, size: int, *_: object) -> bool:
-    """Whether the code was made from the source as it is now."""
-    try:
-        status = os.stat(source)
-    except OSError:
-        return False
-    return (status.st_mtime_ns, status.st_size) == (time, size)
-
-
 def _kept(spec: ModuleSpec) -> Kept:
     loader = spec.loader
     assert isinstance(loader, SourceFileLoader)
     status = os.stat(loader.path)  # before the code is read: a later change of the source is then noticed
+    from ..base.resources import marshalled
+
     code = marshalled(loader.get_code(spec.name))
     return loader.path, status.st_mtime_ns, status.st_size, loader.is_package(spec.name), code
 
@@ -140,6 +165,8 @@ def _read(path: str, version: bytes) -> dict[str, Kept]:
 
 def _content(version: bytes, modules: dict[str, Kept]) -> bytes:
     """The file: version, length and checksum of the index, index, code of each module."""
+    from ..base.resources import marshalled
+
     rows, codes, at = [], [], 0
     for name, (source, time, size, package, code) in modules.items():
         rows.append((name, source, time, size, package, at, at + len(code)))
@@ -198,14 +225,3 @@ class _Groups(list[list[str]]):
 
 
 GROUPS = _Groups()
-
-
-def install() -> StartCode | None:
-    """Let imports of this package's modules use the kept code. Returns None if there is no cache folder."""
-    try:
-        path = cache_path(FOLDER, f"{zlib.crc32(PACKAGE.encode()):08x}")
-    except (OSError, ToyvmError):
-        return None
-    finder = StartCode(path)
-    sys.meta_path.insert(0, finder)
-    return finder
