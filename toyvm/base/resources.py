@@ -8,10 +8,10 @@ import marshal
 import os
 import stat
 import sys
-import zlib
 from mmap import PROT_READ, mmap
 
 from .cache_folder import cache_path as cache_path
+from .cache_folder import checksum
 from .errors import ToyvmError, UsageError
 from .light_types import TYPE_CHECKING, Any, TypeVar
 
@@ -139,8 +139,8 @@ def _read_kept(path: str, version: bytes) -> Any:
     prefix = version + b"\0"
     if content[: len(prefix)] != prefix:
         return None
-    check, payload = content[len(prefix) : len(prefix) + 4], content[len(prefix) + 4 :]
-    return marshal.loads(payload) if zlib.crc32(payload).to_bytes(4, "little") == check else None
+    check, payload = content[len(prefix) : len(prefix) + 8], content[len(prefix) + 8 :]
+    return marshal.loads(payload) if checksum(payload) == check else None
 
 
 def marshalled(data: Any) -> bytes:
@@ -157,7 +157,7 @@ def marshalled(data: Any) -> bytes:
 def keep(path: str, version: bytes, data: Any) -> None:
     """Try to store data in a file for `kept`."""
     payload = marshalled(data)
-    content = version + b"\0" + zlib.crc32(payload).to_bytes(4, "little") + payload
+    content = version + b"\0" + checksum(payload) + payload
     try:
         write_atomically(path, content)
     except OSError:
@@ -181,8 +181,7 @@ def libraries_version() -> bytes:
 
 def libraries_name() -> str:
     """The name of the folder of the built guest libraries, which contains their version."""
-    version = libraries_version()
-    return f"libs-{zlib.crc32(version):08x}{zlib.adler32(version):08x}"
+    return f"libs-{checksum(libraries_version()).hex()}"
 
 
 def libraries_path() -> str:

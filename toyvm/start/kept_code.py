@@ -13,12 +13,12 @@ from __future__ import annotations
 import marshal
 import os
 import sys
-import zlib
 from functools import cached_property
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from mmap import PROT_READ, mmap
 from types import ModuleType
 
+from ..base.cache_folder import checksum
 from .groups import HEAD, NAME, NUMBER, is_current, read_groups
 
 TYPE_CHECKING = False  # type checkers treat this name as true. No import: the finder is not yet in place
@@ -33,7 +33,6 @@ else:
 _PREFIX = f"{NAME}."
 # A run with one of these compiles, builds or shows something: not all runs need what it has imported.
 UNUSUAL = frozenset(_PREFIX + name for name in ("isa.table", "assembler", "linker", "observe"))
-_NUMBERS = 8  # bytes of two numbers
 # source, its time in nanoseconds and its size in bytes, whether the module is a package, marshalled code
 Kept = tuple[str, int, int, bool, bytes | memoryview]
 
@@ -151,10 +150,10 @@ def _read(path: str, version: bytes) -> dict[str, Kept]:
             content = memoryview(mmap(stream.fileno(), 0, prot=PROT_READ))
     except (OSError, ValueError):  # ValueError: the file is empty
         return {}
-    start = len(version) + _NUMBERS
-    length, check = (int.from_bytes(content[start - at : start - at + 4], "little") for at in (8, 4))
+    start = len(version) + 2 * NUMBER
+    length = int.from_bytes(content[len(version) : len(version) + NUMBER], "little")
     index = content[start : start + length]
-    if content[: len(version)] != version or zlib.crc32(index) != check:
+    if content[: len(version)] != version or checksum(index) != content[start - NUMBER : start]:
         return {}
     codes = content[start + length :]
     rows = marshal.loads(index)
@@ -164,7 +163,7 @@ def _read(path: str, version: bytes) -> dict[str, Kept]:
 
 
 def _content(version: bytes, modules: dict[str, Kept]) -> bytes:
-    """The file: version, length and checksum of the index, index, code of each module."""
+    """The file: version, length and checksum of the index, the index, code of each module."""
     from ..base.resources import marshalled
 
     rows, codes, at = [], [], 0
@@ -173,8 +172,7 @@ def _content(version: bytes, modules: dict[str, Kept]) -> bytes:
         codes.append(code)
         at += len(code)
     index = marshalled(rows)
-    numbers = len(index).to_bytes(4, "little") + zlib.crc32(index).to_bytes(4, "little")
-    return b"".join((version, numbers, index, *codes))
+    return b"".join((version, len(index).to_bytes(NUMBER, "little"), checksum(index), index, *codes))
 
 
 class _KeptCode(_Loader):

@@ -14,10 +14,9 @@ from __future__ import annotations
 
 import marshal
 import os
-import zlib
-from importlib.util import source_hash
 from itertools import islice
 
+from toyvm.base.cache_folder import checksum
 from toyvm.base.light_types import TYPE_CHECKING
 from toyvm.machine.physical_memory import PAGE_MASK
 
@@ -39,7 +38,7 @@ if TYPE_CHECKING:
 
 TRANSLATIONS, BLOCKS = "native", "blocks"  # folders of the user's cache
 TRANSLATIONS_LIMIT, BLOCKS_LIMIT = 256 << 20, 32 << 20  # bytes of all files
-_MAGIC = b"toyvm native 1\n"
+_MAGIC = b"toyvm native 2\n"
 _SWEEP_EVERY = 64  # files written between two checks of the limit
 _MAX_BLOCKS = 4096  # blocks kept per program
 _REWRITE_SHARE = 8  # the file is rewritten if at least 1/8 of the blocks are not in it
@@ -50,14 +49,14 @@ class CodeCache:
 
     def __init__(self, folder: str, version: bytes, limit: int = TRANSLATIONS_LIMIT):
         self._folder = folder
-        self._version = source_hash(version)  # every file has it, and a version has many kilobytes
-        self._prefix = os.path.join(folder, f"{zlib.crc32(version):08x}")
+        self._version = checksum(version)  # every file has it, and a version has many kilobytes
+        self._prefix = os.path.join(folder, f"{self._version.hex()[:8]}")
         self._limit = limit
         self._written = 0
 
     def path(self, pc: int, text: bytes) -> str:
         """The file of a translation."""
-        return f"{self._prefix}-{pc:x}-{zlib.crc32(text):08x}"
+        return f"{self._prefix}-{pc:x}-{checksum(text).hex()[:8]}"
 
     def get(self, pc: int, text: bytes) -> Translation | None:
         """The translation for the entry point `pc` of code that begins with `text`, or None."""
@@ -70,12 +69,9 @@ class CodeCache:
                 content = stream.read()
         except OSError:
             return None
-        head = len(_MAGIC) + 4
+        head = len(_MAGIC) + 8
         payload = content[head:]
-        if (
-            not content.startswith(_MAGIC)
-            or zlib.crc32(payload).to_bytes(4, "little") != content[head - 4 : head]
-        ):
+        if not content.startswith(_MAGIC) or checksum(payload) != content[head - 8 : head]:
             return None
         version, at, runs, need, code = marshal.loads(payload)
         return (runs, need, code) if (version, at) == (self._version, pc) else None
@@ -85,7 +81,7 @@ class CodeCache:
         from toyvm.base.resources import marshalled, write_atomically
 
         payload = marshalled((self._version, pc, *translation))
-        content = _MAGIC + zlib.crc32(payload).to_bytes(4, "little") + payload
+        content = _MAGIC + checksum(payload) + payload
         try:
             os.makedirs(self._folder, exist_ok=True)
             write_atomically(self.path(pc, text), content)

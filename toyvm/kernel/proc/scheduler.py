@@ -6,10 +6,10 @@ to the next wake-up.
 
 from __future__ import annotations
 
-import heapq
 from collections import deque
 from collections.abc import Iterator
 
+from ...base.light_types import Any
 from ..vfs.open_file import Alarm, WaitQueue
 from .process import Process, State
 
@@ -47,8 +47,10 @@ class Scheduler:
         for queue in queues:
             queue.waiters[process.tid] = lambda: self.wake(process, serial)
         if deadline is not None:
+            from heapq import heappush  # most runs set no timer
+
             self._sequence += 1
-            heapq.heappush(self._timers, (deadline, self._sequence, process, serial))
+            heappush(self._timers, (deadline, self._sequence, process, serial))
             self._compact()
 
     def wake(self, process: Process, serial: int | None = None) -> None:
@@ -64,8 +66,10 @@ class Scheduler:
         """Make `due_alarms` return `target` when time reaches `at`, if its `alarm_at` is still
         `at`.
         """
+        from heapq import heappush
+
         self._sequence += 1
-        heapq.heappush(self._alarms, (at, self._sequence, target))
+        heappush(self._alarms, (at, self._sequence, target))
         self._compact()
 
     def _compact(self) -> None:
@@ -75,10 +79,12 @@ class Scheduler:
         """
         if len(self._timers) + len(self._alarms) < self._compact_at:
             return
+        from heapq import heapify
+
         self._timers = [timer for timer in self._timers if self._sleeps(timer)]
         self._alarms = [alarm for alarm in self._alarms if self._alarm_stands(alarm)]
-        heapq.heapify(self._timers)
-        heapq.heapify(self._alarms)
+        heapify(self._timers)
+        heapify(self._alarms)
         self._compact_at = max(COMPACT_ABOVE, 2 * (len(self._timers) + len(self._alarms)))
 
     def due_alarms(self) -> list[Process | Alarm]:
@@ -88,7 +94,7 @@ class Scheduler:
         """
         due: dict[int, Process | Alarm] = {}
         while self._alarms and self._alarms[0][0] <= self.now:
-            at, _, target = heapq.heappop(self._alarms)
+            at, _, target = _pop(self._alarms)
             if target.alarm_at == at and target.alive:
                 due[id(target)] = target
         return list(due.values())
@@ -96,7 +102,7 @@ class Scheduler:
     def expire(self) -> None:
         """Wake every process whose deadline has passed."""
         while self._timers and self._timers[0][0] <= self.now:
-            _, _, process, serial = heapq.heappop(self._timers)
+            _, _, process, serial = _pop(self._timers)
             self.wake(process, serial)
 
     @property
@@ -152,9 +158,9 @@ class Scheduler:
     def next_deadline(self) -> int | None:
         """When the next deadline or alarm is; None if there is none."""
         while self._timers and not self._sleeps(self._timers[0]):
-            heapq.heappop(self._timers)
+            _pop(self._timers)
         while self._alarms and not self._alarm_stands(self._alarms[0]):
-            heapq.heappop(self._alarms)
+            _pop(self._alarms)
         times = [queue[0][0] for queue in (self._timers, self._alarms) if queue]
         return min(times, default=None)
 
@@ -175,3 +181,10 @@ def random_quanta(seed: int, longest: int) -> Iterator[int]:
     dice = random.Random(seed)
     while True:
         yield min(longest, dice.randint(1, 1 << dice.randint(0, longest.bit_length())))
+
+
+def _pop(heap: list[Any]) -> Any:
+    """Remove the smallest item of a heap. Most runs set no timer, so `heapq` is imported when one is set."""
+    from heapq import heappop
+
+    return heappop(heap)
