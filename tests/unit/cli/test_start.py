@@ -23,6 +23,7 @@ HEAVY = {
     "argparse",
     "datetime",
     "hashlib",
+    "heapq",
     "capstone",
     "dataclasses",
     "elftools",
@@ -33,12 +34,14 @@ HEAVY = {
     "numpy",
     "pathlib",
     "re",
+    "resource",
     "rich",
     "typing",
     "toyvm.assembler",
     "toyvm.build",
     "toyvm.isa.table",
     "toyvm.linker",
+    "zlib",
 }
 SCRIPT = """
 import sys
@@ -160,6 +163,29 @@ def _loaders(copy: Path, early: str = "") -> tuple[str, int]:
         check=True,
     )
     return done.stdout, int(done.stderr.split()[-1])
+
+
+def test_a_static_program_does_not_execute_the_dynamic_loader(copy: Path) -> None:
+    """Its code is in the same file, because dynamic programs have been run."""
+    image = build_program([ROOT / "asm" / "hello.s"], linkage="dynamic").image
+    write_atomically(copy / "dynamic", image, 0o755)
+    hook = (
+        "import os, sys; e = os._exit; os._exit = lambda x: (print(*sys.modules), sys.stdout.flush(), e(x))\n"
+    )
+
+    def modules(program: str) -> set[str]:
+        done = subprocess.run(
+            [sys.executable, "-c", hook + _RUN, "run", program],
+            cwd=copy,
+            env={"PATH": os.environ["PATH"], "XDG_CACHE_HOME": str(copy / "cache")},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return set(done.stdout.split())
+
+    assert [modules("dynamic") >= {"toyvm.loader.session"} for _ in range(4)] == [True] * 4
+    assert not modules("hello") & {"toyvm.loader.session", "toyvm.start.kept_code"}
 
 
 def test_the_second_run_keeps_its_modules_in_one_file(copy: Path) -> None:
