@@ -12,7 +12,7 @@ from toyvm.machine.physical_memory import PAGE_MASK, PAGE_SHIFT
 
 from .address_space import MMAP_MIN
 from .overcommit import NEVER
-from .vma import PROT_EXEC, PROT_READ, PROT_WRITE, Vma
+from .vma import PROT_EXEC
 
 if TYPE_CHECKING:
     from .address_space import AddressSpace
@@ -38,8 +38,7 @@ def map_anonymous(space: AddressSpace, length: int) -> int | None:
     if va is None:
         return None
     commit.committed += pages
-    area = vmas.add(Vma(va, va + length, PROT_READ | PROT_WRITE, accounted=True))
-    system.windows.foresee(facts, area, va)
+    system.windows.foresee(facts, vmas.add_plain(va, va + length), va)
     return va
 
 

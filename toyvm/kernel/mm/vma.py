@@ -91,6 +91,29 @@ class Vma(Record, frozen=False):
         name = name.replace("\n", "\\012")  # a name makes no line of its own
         return f"{where:<72} {name}" if name else where
 
+    @property
+    def plain(self) -> bool:
+        """Whether mmap of private anonymous memory, readable and writable, continues it: see `VmaSet.add_plain`."""
+        return (
+            self.prot == PROT_READ | PROT_WRITE
+            and self.file is None
+            and self.accounted
+            and self.may_write
+            and self.megapages is None
+            and not (
+                self.shared
+                or self.name
+                or self.grows_down
+                or self.moved
+                or self.no_reserve
+                or self.mergeable
+                or self.advice
+                or self.dont_fork
+                or self.wipe_on_fork
+                or self.locked
+            )
+        )
+
     def continues(self, other: Vma) -> bool:
         """Whether `other` begins where this area ends and the two can be merged."""
         return (
@@ -145,37 +168,41 @@ def flags_for(area: Vma, *, writable: bool) -> int:
 class VmaSet:
     """The areas of one address space: sorted, never overlapping. A look-up is a bisection.
 
+    The lowest area comes last, because the mmap area grows downwards: so a new mapping moves few entries.
+
     `pages` is the number of pages in all areas, `peak` its maximum so far. `data_pages` counts
     those of data areas, `accounted` those that Committed_AS includes.
     """
 
     def __init__(self) -> None:
-        self._starts: list[int] = []
+        self._keys: list[int] = []  # -start of each area
         self._areas: dict[int, Vma] = {}
         self._packed_from = 0  # no page from here to `_top` is free
         self._top = 0  # `high` of the last `find_gap`
+        # The start of an area, or `_top`, above which no gap has `_full_for` bytes.
+        self._full_from = self._full_for = 0
         self.pages = self.peak = self.data_pages = self.accounted = 0
         self.any_locked = False  # whether an area was ever locked
         self.version = 0  # incremented when an area is added, removed or changes its range
 
     def __iter__(self) -> Iterator[Vma]:
-        return (self._areas[start] for start in self._starts)
+        return (self._areas[-key] for key in reversed(self._keys))
 
     def __len__(self) -> int:
-        return len(self._starts)
+        return len(self._keys)
 
     def find(self, va: int) -> Vma | None:
         """The area that contains `va`."""
-        number = bisect_right(self._starts, va)
-        if not number:
+        number = bisect_left(self._keys, -va)
+        if number == len(self._keys):
             return None
-        area = self._areas[self._starts[number - 1]]
+        area = self._areas[-self._keys[number]]
         return area if va < area.end else None
 
     def below(self, va: int) -> Vma | None:
         """The last area that begins at or below `va`."""
-        number = bisect_right(self._starts, va)
-        return self._areas[self._starts[number - 1]] if number else None
+        number = bisect_left(self._keys, -va)
+        return self._areas[-self._keys[number]] if number < len(self._keys) else None
 
     def locked(self) -> Iterator[Vma]:
         """The areas whose pages must stay in memory."""
@@ -194,15 +221,16 @@ class VmaSet:
 
     def above(self, va: int) -> Vma | None:
         """The first area that begins above `va`."""
-        number = bisect_right(self._starts, va)
-        return self._areas[self._starts[number]] if number < len(self._starts) else None
+        number = bisect_left(self._keys, -va)
+        return self._areas[-self._keys[number - 1]] if number else None
 
     def overlapping(self, start: int, end: int) -> list[Vma]:
         """The areas that have a page from `start` to `end`, ascending."""
-        first = bisect_right(self._starts, start)
-        if first and self._areas[self._starts[first - 1]].end > start:
-            first -= 1
-        return [self._areas[s] for s in self._starts[first : bisect_left(self._starts, end)]]
+        keys, areas = self._keys, self._areas
+        after = bisect_left(keys, -start)  # that of the area that begins at or below `start`
+        if after < len(keys) and areas[-keys[after]].end > start:
+            after += 1
+        return [areas[-key] for key in reversed(keys[bisect_right(keys, -end) : after])]
 
     def add(self, area: Vma) -> Vma:
         """Add an area whose range is free; merge it with neighbours that it continues."""
@@ -213,7 +241,7 @@ class VmaSet:
             before.end = area.end
             area = before
         else:
-            insort(self._starts, area.start)
+            insort(self._keys, -area.start)
             self._areas[area.start] = area
         after = self._areas.get(area.end)
         if after is not None and area.continues(after):
@@ -221,11 +249,34 @@ class VmaSet:
             area.end = after.end
         return area
 
+    def add_plain(self, start: int, end: int) -> Vma:
+        """`add` for a new area that is readable, writable, accounted, and otherwise as `Vma` makes it."""
+        self.version += 1
+        pages = end - start >> PAGE_SHIFT
+        self.pages += pages
+        self.data_pages += pages
+        self.accounted += pages
+        if self.pages > self.peak:
+            self.peak = self.pages
+        keys, areas = self._keys, self._areas
+        number = bisect_left(keys, -start)
+        area = areas[-keys[number]] if number < len(keys) else None
+        if area is not None and area.end == start and area.plain:
+            area.end = end
+        else:
+            area = areas[start] = Vma(start, end, PROT_READ | PROT_WRITE, accounted=True)
+            keys.insert(number, -start)
+        if number and keys[number - 1] == -end and areas[end].plain:
+            area.end = areas.pop(end).end
+            del keys[number - 1]
+        return area
+
     def _count(self, area: Vma, more: int) -> None:
         """Count `more` bytes (negative: fewer) of the kind of `area`."""
         pages = more >> PAGE_SHIFT
         self.pages += pages
-        self.peak = max(self.peak, self.pages)
+        if self.pages > self.peak:
+            self.peak = self.pages
         if area.data:
             self.data_pages += pages
         if area.accounted:
@@ -241,37 +292,50 @@ class VmaSet:
         """Remove a part of `area`, which has no file."""
         self.version += 1
         self._count(area, start - end)
+        keys = self._keys
+        number = bisect_left(keys, -area.start)
+        if end < area.end:
+            if start == area.start:
+                del self._areas[start]
+                area.start = end
+                keys[number] = -end
+                self._areas[end] = area
+            else:
+                upper = duplicate(area)
+                upper.start = end
+                keys.insert(number, -end)
+                self._areas[end] = upper
+                area.end = start
+            self._freed(end, end)
+            return
+        self._freed(end, -keys[number - 1] if number else self._top)
+        if start == area.start:
+            del self._areas[start]
+            del keys[number]
+        else:
+            area.end = start
+
+    def _freed(self, end: int, above: int) -> None:
+        """The pages below `end` have become free, in a gap that ends at `above`."""
         if end > self._packed_from:
             self._packed_from = end
-        if start == area.start:
-            number = bisect_left(self._starts, start)
-            del self._areas[start]
-            if end == area.end:
-                del self._starts[number]
-                return
-            self._starts[number] = area.start = end
-            self._areas[end] = area
-            return
-        if end < area.end:
-            upper = duplicate(area)
-            upper.start = end
-            insort(self._starts, end)
-            self._areas[end] = upper
-        area.end = start
+        if above > self._full_from:
+            self._full_from = above
 
     def _take_out(self, area: Vma) -> None:
+        keys = self._keys
+        number = bisect_left(keys, -area.start)
         del self._areas[area.start]
-        del self._starts[bisect_left(self._starts, area.start)]
-        if area.end > self._packed_from:
-            self._packed_from = area.end
+        del keys[number]
+        self._freed(area.end, -keys[number - 1] if number else self._top)
 
     def move_start(self, area: Vma, start: int) -> None:
         """Move the start of an area (a stack that grows); the new range must be free."""
         self.version += 1
-        number = bisect_left(self._starts, area.start)
+        number = bisect_left(self._keys, -area.start)
         self._count(area, area.start - start)
         del self._areas[area.start]
-        self._starts[number] = start
+        self._keys[number] = -start
         area.start = start
         self._areas[start] = area
 
@@ -284,7 +348,7 @@ class VmaSet:
         upper = duplicate(area)
         upper.start, upper.offset = va, area.offset_of(va) if area.file is not None else 0
         area.end = va
-        insort(self._starts, va)
+        insort(self._keys, -va)
         self._areas[va] = upper
 
     def part(self, area: Vma, start: int, end: int) -> Vma:
@@ -297,28 +361,32 @@ class VmaSet:
     def find_gap(self, length: int, low: int, high: int) -> int | None:
         """The highest page-aligned address of `length` free bytes from `low` to `high`, or None."""
         if high != self._top or self._packed_from > high:
-            self._top = self._packed_from = high
-        end = self._packed_from
-        number = bisect_left(self._starts, end)
-        packed = True
+            self._top = self._packed_from = self._full_from = high
+        keys, areas = self._keys, self._areas
+        count, end, packed = len(keys), self._packed_from, True
+        if length >= self._full_for and self._full_from < end:
+            end, packed = self._full_from, False
+        number = bisect_right(keys, -end)  # of the last area that begins below `end`
         while end - length >= low:
-            area = self._areas[self._starts[number - 1]] if number else None
-            if area is not None and area.end > end - length:
-                packed = packed and area.end >= end
-                end = min(end, area.start)
-                if packed:
-                    self._packed_from = end
-                number -= 1
-                continue
-            return end - length
+            area = areas[-keys[number]] if number < count else None
+            if area is None or area.end <= end - length:
+                self._full_from, self._full_for = end, length
+                return end - length
+            if area.end < end:
+                packed = False
+            if area.start < end:
+                end = area.start
+            if packed:
+                self._packed_from = end
+            number += 1
         return None
 
     def clear(self) -> None:
         """Remove all areas."""
         self.version += 1
-        self._starts.clear()
+        self._keys.clear()
         self._areas.clear()
-        self._packed_from = self._top
+        self._packed_from = self._full_from = self._top
         self.pages = self.data_pages = self.accounted = 0
         self.any_locked = False
 
@@ -327,7 +395,7 @@ class VmaSet:
         twin = VmaSet()
         twin.pages, twin.data_pages, twin.accounted = self.pages, self.data_pages, self.accounted
         twin.peak = self.pages
-        twin._starts = self._starts.copy()
+        twin._keys = self._keys.copy()
         twin._areas = {start: duplicate(area) for start, area in self._areas.items()}
         twin.any_locked = self.any_locked
         return twin
