@@ -135,6 +135,10 @@ class CodeMap:
         self._lender = None
         self._recall()
 
+    def holds(self, vpn: int) -> bool:
+        """Whether `drop_page` has anything to do for a page."""
+        return vpn in self._by_page or vpn in self._lent or vpn in self._borrowed
+
     def drop_page(self, vpn: int) -> None:
         """Drop the blocks and traces with instructions in one page."""
         for pc in self._by_page.pop(vpn, ()):

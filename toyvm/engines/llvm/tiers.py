@@ -142,10 +142,14 @@ class NativeCode(CodeMap):
             self.tables.wipe()
             self.drop_runs()
 
-    def drop_page(self, vpn: int) -> None:
-        """Drop one page: its entries in the shadow, and the code in it."""
+    def drop_entries(self, vpn: int) -> None:
+        """Drop one page's entries in the shadow."""
         if self.tables is not None and self.tables.drop(vpn):
             self.drop_runs()
+
+    def drop_page(self, vpn: int) -> None:
+        """Drop one page: its entries in the shadow, and the code in it."""
+        self.drop_entries(vpn)
         gone = self._by_page.get(vpn)
         super().drop_page(vpn)
         if gone is not None and not gone.isdisjoint(self.native):

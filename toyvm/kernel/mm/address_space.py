@@ -38,6 +38,7 @@ MMAP_MIN = 0x10000  # vm.mmap_min_addr: nothing is mapped at NULL by accident
 MMAP_TOP = USER_TOP - (128 << 20)
 PIE_BASE = 0x2A_AAAA_A000  # two thirds of the user half, as Linux's ELF_ET_DYN_BASE
 STACK_TOP = USER_TOP
+_LEAST_GAP, _MOST_GAP = 128 << 20, USER_TOP // 6 * 5  # between the mmap area and the top of the stack
 
 
 class AddressSpace(UserMemory):
@@ -184,8 +185,12 @@ class AddressSpace(UserMemory):
         stack = self.rlimits.stack
         if stack == RLIM_INFINITY:
             return MMAP_TOP
-        gap = min(max(stack + GUARD_GAP, 128 << 20), USER_TOP // 6 * 5)
-        return (STACK_TOP - gap) & ~PAGE_MASK
+        gap = stack + GUARD_GAP
+        if gap < _LEAST_GAP:
+            gap = _LEAST_GAP
+        elif gap > _MOST_GAP:
+            gap = _MOST_GAP
+        return STACK_TOP - gap & ~PAGE_MASK
 
     def require_room(self, more: int) -> None:
         """Raises OSError(ENOMEM) if `more` new areas would exceed vm.max_map_count."""

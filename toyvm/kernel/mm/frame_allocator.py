@@ -227,13 +227,20 @@ class FrameAllocator:
         first = vpn >> bits << bits
         return span, first, first + (1 << bits)
 
-    def has_span(self, spans: dict[int, int], vpn: int, pages: int) -> bool:
-        """Whether `span` would reserve none for page `vpn`, because there is one."""
+    def known_span(self, spans: dict[int, int], vpn: int, pages: int) -> tuple[int, int, int] | None:
+        """The result of `span` for page `vpn`; None if that would reserve a span."""
         bits = self._span_bits(pages)
-        return vpn >> bits << 6 | bits in spans
+        span = spans.get(vpn >> bits << 6 | bits)
+        if span is None:
+            return None
+        first = vpn >> bits << bits
+        return span, first, first + (1 << bits)
 
     def _span_bits(self, pages: int) -> int:
-        return (min(max(pages, FEWEST_IN_SPAN), self.count // SPANS) - 1).bit_length()
+        most = self.count // SPANS
+        if pages < FEWEST_IN_SPAN:
+            pages = FEWEST_IN_SPAN
+        return ((pages if pages < most else most) - 1).bit_length()
 
     def advise_span(self, span: int, size: int) -> None:
         """Ask the host for huge pages in a new span, if a guest is likely to fill them."""
@@ -432,7 +439,10 @@ class FrameAllocator:
         words, count = self._words, len(freed)
         words[USED] -= count
         top = words[FREED]
-        self._freed[top : top + count] = array("I", freed)
+        if count == 1:
+            self._freed[top] = freed[0]
+        else:
+            self._freed[top : top + count] = array("I", freed)
         words[FREED] = top + count
         if self.groups is not None:
             self.groups.uncharge(freed)

@@ -114,6 +114,9 @@ class InterpretedCode(NativeCode):
 
     def drop_page(self, vpn: int) -> None:
         """Drop one page."""
+        if vpn not in self.pages and not self.holds(vpn):
+            self.drop_entries(vpn)
+            return
         self.drop_operations(vpn)
         before = len(self.native)
         super().drop_page(vpn)

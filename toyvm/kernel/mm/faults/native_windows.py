@@ -32,6 +32,7 @@ _KINDS = (
     (words.ZEROES, FaultKind.DEMAND_ZERO),
     (words.ZERO_READS, FaultKind.ZERO_READ),
 )
+_ZEROES = ((words.ZEROES, FaultKind.DEMAND_ZERO),)
 _FEW_FILE_PAGES, _MOST_FILE_PAGES = 8, 512  # of the window of file pages
 _STACK_TOP = 4  # pages
 _PLACES = range(words.WINDOWS, words.WINDOWS_END, words.WINDOW_WORDS)
@@ -68,6 +69,7 @@ class Windows:
         self._vmas: VmaSet | None = None  # the areas that the windows describe, at this version of them
         self._version = 0
         self._turn = 0  # the window to replace next
+        self._any = False  # whether a window may be open
         self._file_kind = FaultKind.FILE_MINOR  # of the faults in the window of file pages
         self._file_end = 0  # the page after that window
         self._file_pages = 0  # its length when it was opened
@@ -88,8 +90,10 @@ class Windows:
             self._shut(space)
 
     def _shut(self, space: MemoryMap) -> None:
-        self._words[words.WINDOWS : words.WINDOWS_END] = _CLOSED
-        self._words[words.FILE_PAGES] = 0
+        if self._any:
+            self._words[words.WINDOWS : words.WINDOWS_END] = _CLOSED
+            self._words[words.FILE_PAGES] = 0
+            self._any = False
         self._vmas, self._version, self._turn = space.vmas, space.vmas.version, 0
 
     def open(self, space: MemoryMap, area: Vma, va: int) -> None:
@@ -98,28 +102,39 @@ class Windows:
         Its neighbours are likely to fault next. The span of frames is reserved in any case, so that
         the frames of a run do not depend on its subscribers.
         """
-        first, end = area.start >> PAGE_SHIFT, area.end >> PAGE_SHIFT
         known = len(space.spans)
-        span, low, high = self._frames.span(space.spans, va >> PAGE_SHIFT, end - first)
+        span, low, high = self._frames.span(
+            space.spans, va >> PAGE_SHIFT, (area.end - area.start) >> PAGE_SHIFT
+        )
         if len(space.spans) > known and not _is_stack(space, area, va):
             self._frames.advise_span(span, high - low)
+        self._open(space, area, span, low, high)
+
+    def _open(self, space: MemoryMap, area: Vma, span: int, low: int, high: int) -> None:
+        """Open the window of the pages of `area` from `low` to `high`, which are those of `span`."""
         if not self._words[words.LIMIT] or area.prot & (PROT_WRITE | PROT_EXEC) != PROT_WRITE:
             return
         if self._frames.megapages.wants(area, refused=space.no_megapages):
             return
         if space.vmas is not self._vmas or space.vmas.version != self._version:
             self._shut(space)
-        first, end = max(first, low), min(end, high)
-        for at in _PLACES:
-            if self._words[at + words.FIRST] == first:
+        first, end = area.start >> PAGE_SHIFT, area.end >> PAGE_SHIFT
+        if first < low:
+            first = low
+        if end > high:
+            end = high
+        table = self._words
+        for at in _PLACES if self._any else ():
+            if table[at + words.FIRST] == first:
                 break
         else:
             at = _PLACES[self._turn]
             self._turn = (self._turn + 1) % words.WINDOW_COUNT
-        self._words[at + words.FIRST] = first
-        self._words[at + words.PAGES] = end - first
-        self._words[at + words.FLAGS] = flags_for(area, writable=True)
-        self._words[at + words.SPAN] = span and span + first - low
+        self._any = True
+        table[at + words.FIRST] = first
+        table[at + words.PAGES] = end - first
+        table[at + words.FLAGS] = flags_for(area, writable=True)
+        table[at + words.SPAN] = span and span + first - low
 
     def foresee(self, space: MemoryMap, area: Vma, va: int) -> None:
         """Open the window of a new mapping at `va`, now part of `area`, before its first fault.
@@ -127,10 +142,12 @@ class Windows:
         Only where earlier mappings have left a span of frames: so no frame depends on it.
         """
         self.follow(space)
-        if area.file is None and self._frames.has_span(
-            space.spans, va >> PAGE_SHIFT, (area.end - area.start) >> PAGE_SHIFT
-        ):
-            self.open(space, area, va)
+        if area.file is None:
+            found = self._frames.known_span(
+                space.spans, va >> PAGE_SHIFT, (area.end - area.start) >> PAGE_SHIFT
+            )
+            if found is not None:
+                self._open(space, area, *found)
 
     def follow(self, space: MemoryMap) -> None:
         """The areas of the running `space` may have changed: close windows that describe others."""
@@ -159,6 +176,7 @@ class Windows:
             count += 1
         self._file_kind = kind
         self._file_end, self._file_pages = page + count, max(count, _FEW_FILE_PAGES)
+        self._any = True
         self._words[words.FILE_FIRST] = page
         self._words[words.FILE_PAGES] = count
         self._words[words.FILE_FLAGS] = flags_for(area, writable=area.shared)
@@ -166,18 +184,23 @@ class Windows:
 
     def collect(self, space: MemoryMap, context: FaultContext) -> None:
         """Charge `context` for the faults in `space` that native code resolved since last time."""
-        resolved = self._words[words.RESOLVED]
+        table = self._words
+        resolved = table[words.RESOLVED]
         if not resolved:
             return
-        self._words[words.RESOLVED] = 0
-        for word, kind in (*_KINDS, (words.FILE_READS, self._file_kind)):
-            count = self._words[word]
+        table[words.RESOLVED] = 0
+        only_zeroes = table[words.ZEROES] == resolved
+        for word, kind in _ZEROES if only_zeroes else (*_KINDS, (words.FILE_READS, self._file_kind)):
+            count = table[word]
             if count:
                 self._stats.faults[kind] += count
                 space.faults[kind] += count
                 context.counters.faults[kind] += count
-                self._words[word] = 0
-        recent = self._words[words.RECENT : words.RECENT + words.RECENT_FRAMES]
-        for number in range(max(0, resolved - words.RECENT_FRAMES), resolved):
-            self._recent.append(recent[number % words.RECENT_FRAMES])
-        context.pc = self._words[words.LAST_PC]
+                table[word] = 0
+        if resolved <= words.RECENT_FRAMES:
+            self._recent.extend(table[words.RECENT : words.RECENT + resolved])
+        else:
+            oldest = words.RECENT + resolved % words.RECENT_FRAMES
+            self._recent.extend(table[oldest : words.RECENT + words.RECENT_FRAMES])
+            self._recent.extend(table[words.RECENT : oldest])
+        context.pc = table[words.LAST_PC]
