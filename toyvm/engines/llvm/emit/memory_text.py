@@ -27,7 +27,7 @@ from .value_text import ValueText
 ACCESSES = frozenset({Op.LOAD, Op.STORE})
 _FEWEST, _WIDEST = 3, 1024  # fewest accesses of a group; most bytes from its first to its last
 _KEPT = (0, 2, 3, 4)  # no register, sp, gp, tp
-_AT_FIRST = 4  # iterations before a loop first looks ahead, and that a successful look must cover
+_AT_FIRST = 2  # iterations before a loop first looks ahead, and that a successful look must cover
 _AHEAD = 1 << 40  # instructions until the next look if no pointer moves
 _AGAIN = 512  # instructions until the next look after a failed one
 _STRIDE = 1 << 31  # bytes; if a register moves a pointer by more, looks fail
