@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import resource
 import struct
 from pathlib import Path
 
@@ -152,9 +151,18 @@ def test_the_guest_does_not_take_the_last_descriptor_of_the_host(
 ) -> None:
     for number in range(12):
         (tmp_path / str(number)).touch()
-    monkeypatch.setattr(resource, "getrlimit", lambda _: (8, 8))
+    monkeypatch.setattr("toyvm.kernel.vfs.host_files.os.sysconf", lambda _: 8)
     it = Guest(vfs=Vfs.sandbox(str(tmp_path)))
     opened = [it.open(f"/{number}") for number in range(12)]
     assert opened[0] > 0 and opened[-1] == -errno.ENFILE
     it.call("close", opened[0])
     assert it.open("/11") > 0
+
+
+def test_a_host_without_a_limit_on_descriptors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """sysconf(3) says -1 then."""
+    for number in range(12):
+        (tmp_path / str(number)).touch()
+    monkeypatch.setattr("toyvm.kernel.vfs.host_files.os.sysconf", lambda _: -1)
+    it = Guest(vfs=Vfs.sandbox(str(tmp_path)))
+    assert min(it.open(f"/{number}") for number in range(12)) > 0

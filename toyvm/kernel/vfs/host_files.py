@@ -22,6 +22,7 @@ from .nodes import DirNode, FileNode, Identity, Node, Stat, SymlinkNode
 
 _BLOCK = 512  # bytes, of st_blocks
 _NAME = 4096  # bytes that a new name is counted as: its inode, and its place in the directory
+_UNLIMITED = 1 << 20  # descriptors, where the host sets no limit
 _DIR_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -67,7 +68,8 @@ class HostFs:
         self.limit = disk_limit  # of what the guest adds to the disk, in bytes; None: no limit
         self.used = 0  # bytes that it has added; negative if it has removed more
         self._held = 0
-        self._most = max(os.sysconf("SC_OPEN_MAX") - self._RESERVE, 8)
+        most = os.sysconf("SC_OPEN_MAX")  # RLIMIT_NOFILE, -1 without one
+        self._most = max(most - self._RESERVE, 8) if most >= 0 else _UNLIMITED
         self._numbers: dict[tuple[int, int], int] = {}
         self.witness: Witness | None = None
         self.files: dict[Identity, HostFile] = {}

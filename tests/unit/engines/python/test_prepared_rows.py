@@ -19,6 +19,7 @@ ROOT = Path(__file__).resolve().parents[4]
 @pytest.fixture
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr("toyvm.base.resources.INSTALLED", str(tmp_path / "not filled"))
     return tmp_path / "toyvm" / prepared_rows.CACHE_FILE
 
 
