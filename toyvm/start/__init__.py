@@ -18,7 +18,7 @@ import os
 import sys
 
 from ..base.cache_folder import cache_path
-from .groups import NAME, is_current, read_groups
+from .groups import NAME, is_current, read_groups, unsealed
 
 TYPE_CHECKING = False  # type checkers treat this name as true
 if TYPE_CHECKING:
@@ -66,11 +66,14 @@ class Finder:
         return self._code.find_spec(name, path, target) if self._code else None
 
     def _execute(self, key: str) -> bool:
-        """Execute the group, if the sources of all its modules are as they were; whether this was done."""
-        rows, offset = self._groups.pop(key, ((), 0))
+        """Execute the group, if it is whole and the sources of all its modules are as they were; whether this was done."""
+        rows, first, last = self._groups.pop(key, ((), 0, 0))
         if not rows or not all(is_current(*row[1:]) for row in rows):
             return False
-        codes = marshal.loads(self._content[offset:])
+        found = unsealed(self._content[first:last])
+        if found is None:
+            return False
+        codes = marshal.loads(found)
         return all(row[0] in sys.modules or _import(row, code) for row, code in zip(rows, codes, strict=True))
 
     def keep(self) -> bool:

@@ -1,6 +1,6 @@
 """The file with the code of groups: a version, two numbers, the code of each group, and the list of the groups.
 
-`kept_code` writes it.
+`kept_code` writes it. The list and each code are sealed: damaged code could stop the interpreter.
 """
 
 from __future__ import annotations
@@ -9,11 +9,14 @@ import marshal
 import os
 from mmap import PROT_READ, mmap
 
+from ..base.cache_folder import checksum
+
 NAME = __name__.partition(".")[0]
-NUMBER = 8  # bytes of a number
+NUMBER = 8  # bytes of a number, and of a seal
 HEAD = 2 * NUMBER  # the file's size, and where in it the list of groups is
 Row = tuple[str, str, int, int, bool]  # a module's name, and of `kept_code.Kept` all but the code
-Groups = dict[str, tuple[list[Row], int]]  # by their last module: all modules, and where their code is
+# by their last module: all modules, and where their code begins and ends
+Groups = dict[str, tuple[list[Row], int, int]]
 
 
 def read_groups(path: str, version: bytes) -> tuple[memoryview, Groups]:
@@ -25,9 +28,20 @@ def read_groups(path: str, version: bytes) -> tuple[memoryview, Groups]:
         return memoryview(b""), {}
     head = len(version)
     size, index = (int.from_bytes(content[at : at + NUMBER], "little") for at in (head, head + NUMBER))
-    if content[:head] != version or len(content) != size:
+    if content[:head] != version or len(content) != size or (found := unsealed(content[index:])) is None:
         return content, {}
-    return content, {rows[-1][0]: (rows, offset) for rows, offset in marshal.loads(content[index:])}
+    return content, {rows[-1][0]: (rows, first, last) for rows, first, last in marshal.loads(found)}
+
+
+def sealed(data: bytes) -> bytes:
+    """`data` with its checksum before it."""
+    return checksum(data) + data
+
+
+def unsealed(data: bytes | memoryview) -> bytes | memoryview | None:
+    """The data that `sealed` has written; None if it is damaged."""
+    found = data[NUMBER:]
+    return found if checksum(found) == data[:NUMBER] else None
 
 
 def is_current(source: str, time: int, size: int, *_: object) -> bool:

@@ -18,8 +18,7 @@ from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from mmap import PROT_READ, mmap
 from types import ModuleType
 
-from ..base.cache_folder import checksum
-from .groups import HEAD, NAME, NUMBER, is_current, read_groups
+from .groups import HEAD, NAME, NUMBER, is_current, read_groups, sealed, unsealed
 
 TYPE_CHECKING = False  # type checkers treat this name as true. No import: the finder is not yet in place
 if TYPE_CHECKING:
@@ -33,7 +32,7 @@ else:
 _PREFIX = f"{NAME}."
 # A run with one of these compiles, builds or shows something: not all runs need what it has imported.
 UNUSUAL = frozenset(_PREFIX + name for name in ("isa.table", "assembler", "linker", "observe"))
-# source, its time in nanoseconds and its size in bytes, whether the module is a package, marshalled code
+# source, its time in nanoseconds and its size in bytes, whether the module is a package, marshalled code, sealed
 Kept = tuple[str, int, int, bool, bytes | memoryview]
 
 
@@ -56,13 +55,15 @@ class StartCode:
         if not name.startswith(_PREFIX):
             return None
         kept = self.modules.get(name)
-        if kept is None or not is_current(*kept):
+        data = unsealed(kept[-1]) if kept is not None and is_current(*kept) else None
+        if kept is None or data is None:
+            self.modules.pop(name, None)  # `keep` adds it again
             found = PathFinder.find_spec(name, path, target)
             if found is not None and isinstance(found.loader, SourceFileLoader):
                 found.loader = _Source(name, found.loader.path)
             return found
-        source, _, _, package, code = kept
-        spec = ModuleSpec(name, _KeptCode(marshal.loads(code)), origin=source, is_package=package)
+        source, _, _, package, _ = kept
+        spec = ModuleSpec(name, _KeptCode(marshal.loads(data)), origin=source, is_package=package)
         spec.has_location = True
         if package:
             spec.submodule_search_locations = [os.path.dirname(source)]
@@ -98,7 +99,7 @@ class StartCode:
         from ..base.resources import write_atomically
 
         _, old = read_groups(path, self.version)  # another command may have added some
-        groups = {key: [row[0] for row in rows] for key, (rows, _) in old.items()}
+        groups = {key: [row[0] for row in rows] for key, (rows, _, _) in old.items()}
         groups.update((names[-1], names) for names in found)
         try:
             write_atomically(path, self._groups_content(list(groups.values())))
@@ -113,13 +114,15 @@ class StartCode:
         parts, index = [], []
         at = len(self.version) + HEAD
         for names in groups:
-            if not all(name in self.modules for name in names):
+            kept = [self.modules[name] for name in names if name in self.modules]
+            codes = [data for *_, code in kept if (data := unsealed(code)) is not None]
+            if len(codes) < len(names):
                 continue
-            rows = [(name, *self.modules[name][:4]) for name in names]
-            index.append((rows, at))
-            parts.append(marshalled([marshal.loads(self.modules[name][4]) for name in names]))
+            rows = [(name, *row[:4]) for name, row in zip(names, kept, strict=True)]
+            parts.append(sealed(marshalled(list(map(marshal.loads, codes)))))
+            index.append((rows, at, at + len(parts[-1])))
             at += len(parts[-1])
-        parts.append(marshalled(index))
+        parts.append(sealed(marshalled(index)))
         numbers = (at + len(parts[-1]), at)
         return b"".join((self.version, *(number.to_bytes(NUMBER, "little") for number in numbers), *parts))
 
@@ -139,7 +142,7 @@ def _kept(spec: ModuleSpec) -> Kept:
     status = os.stat(loader.path)  # before the code is read: a later change of the source is then noticed
     from ..base.resources import marshalled
 
-    code = marshalled(loader.get_code(spec.name))
+    code = sealed(marshalled(loader.get_code(spec.name)))
     return loader.path, status.st_mtime_ns, status.st_size, loader.is_package(spec.name), code
 
 
@@ -150,12 +153,12 @@ def _read(path: str, version: bytes) -> dict[str, Kept]:
             content = memoryview(mmap(stream.fileno(), 0, prot=PROT_READ))
     except (OSError, ValueError):  # ValueError: the file is empty
         return {}
-    start = len(version) + 2 * NUMBER
-    length = int.from_bytes(content[len(version) : len(version) + NUMBER], "little")
-    index = content[start : start + length]
-    if content[: len(version)] != version or checksum(index) != content[start - NUMBER : start]:
+    start = len(version) + NUMBER
+    end = start + int.from_bytes(content[len(version) : start], "little")
+    index = unsealed(content[start:end])
+    if content[: len(version)] != version or index is None:
         return {}
-    codes = content[start + length :]
+    codes = content[end:]
     rows = marshal.loads(index)
     if rows[-1][-1] != len(codes):
         return {}  # the file was cut off
@@ -163,7 +166,7 @@ def _read(path: str, version: bytes) -> dict[str, Kept]:
 
 
 def _content(version: bytes, modules: dict[str, Kept]) -> bytes:
-    """The file: version, length and checksum of the index, the index, code of each module."""
+    """The file: version, length of the index, the index, code of each module."""
     from ..base.resources import marshalled
 
     rows, codes, at = [], [], 0
@@ -171,8 +174,8 @@ def _content(version: bytes, modules: dict[str, Kept]) -> bytes:
         rows.append((name, source, time, size, package, at, at + len(code)))
         codes.append(code)
         at += len(code)
-    index = marshalled(rows)
-    return b"".join((version, len(index).to_bytes(NUMBER, "little"), checksum(index), index, *codes))
+    index = sealed(marshalled(rows))
+    return b"".join((version, len(index).to_bytes(NUMBER, "little"), index, *codes))
 
 
 class _KeptCode(_Loader):

@@ -140,10 +140,16 @@ def test_a_damaged_file_of_kept_code_is_made_again(package: Path) -> None:
     file = package / "kept" / "code"
     _import(file)
     whole = file.read_bytes()
-    for content in (b"", b"x", whole[:40], whole[:-1], whole.replace(b"made_up", b"made_it", 1)):
+    renamed, other = whole.replace(b"made_up", b"made_it", 1), whole.replace(b"VALUE", b"VALVE")
+    for content in (b"", b"x", whole[:40], whole[:-1], renamed, other, _damaged(whole, -100)):
         file.write_bytes(content)
         assert _import(file) == (1, False), content[:60]
         assert file.read_bytes() == whole
+
+
+def _damaged(whole: bytes, at: int) -> bytes:
+    """`whole` with zeros for the 20 bytes at `at`."""
+    return whole[:at] + bytes(20) + whole[at + 20 or len(whole) :]
 
 
 _RUN = "import sys; sys.argv[0] = 'toyvm'; from toyvm.__main__ import main; main()"
@@ -198,7 +204,8 @@ def test_the_second_run_keeps_its_modules_in_one_file(copy: Path) -> None:
     assert _loaders(copy) == ("hello, world\n", 0)
 
     whole = kept.read_bytes()
-    for content in (b"", whole[:40], whole[:-1]):
+    damaged = [_damaged(whole, at) for at in (len(whole) // 2, -20)]  # a group, and the list of groups
+    for content in (b"", whole[:40], whole[:-1], *damaged):
         kept.write_bytes(content)
         assert _loaders(copy)[1] > 50
         assert kept.read_bytes() == whole
