@@ -18,7 +18,7 @@ from pathlib import Path
 from .base.errors import NotFoundError, ToyvmError, UsageError
 from .base.light_types import TYPE_CHECKING
 from .base.record import Record, replace
-from .base.resources import START_FILE, data_dir, libraries_path, library_name, read_input
+from .base.resources import START_FILE, data_dir, libraries_path, library_name, read_input, umask
 from .base.sample_directives import LINKAGES, Directives, Shared, parse_directives
 
 if TYPE_CHECKING:
@@ -117,13 +117,17 @@ def kept_libraries() -> LibraryDir:
 
 
 def build_into(folder: Path) -> None:
-    """Build in a temporary folder and rename it, so that concurrent builds do not conflict."""
+    """Build in a temporary folder and rename it, so that concurrent builds do not conflict.
+
+    Its mode is an ordinary folder's: all users read what an installation has made.
+    """
     import shutil
     import tempfile
 
     temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".libs-"))
     try:
         build_libraries(data_dir("libs"), temporary)
+        temporary.chmod(0o777 & ~umask())
         try:
             temporary.rename(folder)
         except OSError:

@@ -188,7 +188,8 @@ def libraries_path() -> str:
     """The folder of the built guest libraries: the installation's, or the cache's, which may not exist yet."""
     name = libraries_name()
     installed = installed_path(name)
-    return installed if os.path.isdir(installed) else cache_path(name)
+    readable = os.access(installed, os.R_OK | os.X_OK)  # the installing user may have a mask of 0o077
+    return installed if readable else cache_path(name)
 
 
 MAX_STREAM = 256 << 20  # the most bytes read from a pipe or a device
@@ -253,7 +254,7 @@ def write_atomically(path: str | Path, data: bytes, mode: int = 0o644) -> None:
     try:
         with os.fdopen(descriptor, "wb") as stream:
             stream.write(data)
-        os.chmod(temporary, mode & ~_umask())
+        os.chmod(temporary, mode & ~umask())
         os.replace(temporary, path)
     except BaseException:
         if os.path.exists(temporary):
@@ -261,7 +262,8 @@ def write_atomically(path: str | Path, data: bytes, mode: int = 0o644) -> None:
         raise
 
 
-def _umask() -> int:
+def umask() -> int:
+    """The process's mask of modes for new files."""
     mask = os.umask(0)
     os.umask(mask)
     return mask

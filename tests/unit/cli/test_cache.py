@@ -80,7 +80,9 @@ def test_a_first_run_finds_what_the_installation_has_made(
     assert len(capsys.readouterr().out.splitlines()) == 4
     assert resources.kept(CACHE_FILE, code_version(), pytest.fail)
     assert resources.kept(stub.CACHE_FILE, stub.code_version(), pytest.fail)
-    assert Path(resources.libraries_path(), "libc.so").is_file()
+    libraries = Path(resources.libraries_path())
+    assert (libraries / "libc.so").is_file()
+    assert libraries.stat().st_mode == libraries.parent.stat().st_mode, "other users read it, too"
     if not unavailable():
         assert image.cached(Translator()) is not None
         assert image.cached(Translator(str(tmp_path / "other"))) is None
