@@ -156,12 +156,16 @@ def marshalled(data: Any) -> bytes:
 
 def keep(path: str, version: bytes, data: Any) -> None:
     """Try to store data in a file for `kept`."""
-    payload = marshalled(data)
-    content = version + b"\0" + checksum(payload) + payload
     try:
-        write_atomically(path, content)
+        store(path, version, data)
     except OSError:
         return  # on a full or read-only disk, the next start makes the data again
+
+
+def store(path: str, version: bytes, data: Any) -> None:
+    """Store data in a file for `kept`. Raises OSError."""
+    payload = marshalled(data)
+    write_atomically(path, version + b"\0" + checksum(payload) + payload)
 
 
 def libraries_version() -> bytes:

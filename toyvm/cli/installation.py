@@ -11,23 +11,25 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from ..base.errors import ToyvmError
-from ..base.resources import installed_path, keep, libraries_name
+from ..base.resources import installed_path, libraries_name, store
 
 
 def fill() -> Iterator[str]:
-    """Make everything anew; a line about each part. Raises ToyvmError if the folder is not writable."""
+    """Make everything anew; a line about each part. Raises ToyvmError if a part cannot be written."""
     folder = Path(installed_path())
     try:
-        shutil.rmtree(folder, ignore_errors=True)
+        with suppress(FileNotFoundError):
+            shutil.rmtree(folder)
         folder.mkdir(parents=True)
+        yield from _fill_files()
+        yield from _fill_libraries(folder)
+        yield from _fill_native()
     except OSError as failure:
-        raise ToyvmError(f"{folder}: {failure.strerror}") from failure
-    yield from _fill_files()
-    yield from _fill_libraries(folder)
-    yield from _fill_native()
+        raise ToyvmError(f"{folder}: {failure.strerror or failure}") from failure
 
 
 def _fill_files() -> Iterator[str]:
@@ -36,10 +38,10 @@ def _fill_files() -> Iterator[str]:
     from ..loader import stub
 
     path = installed_path(prepared_rows.CACHE_FILE)
-    keep(path, prepared_rows.code_version(), table_data())
+    store(path, prepared_rows.code_version(), table_data())
     yield f"{path}: the instruction table as functions"
     path = installed_path(stub.CACHE_FILE)
-    keep(path, stub.code_version(), stub.assembled())
+    store(path, stub.code_version(), stub.assembled())
     yield f"{path}: the loader's stub"
 
 
@@ -65,6 +67,8 @@ def _fill_native() -> Iterator[str]:
     translator = Translator(native)
     translator.runtime(native_policy)
     image.make(translator)
+    if image.cached(Translator(native)) is None:  # the cache ignores errors
+        raise ToyvmError(f"{native}: the interpreter's image cannot be written")
     yield f"{native}: the interpreter in native code ({sum(map(os.path.getsize, _files(native))):,} bytes)"
 
 

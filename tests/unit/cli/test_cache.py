@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -95,4 +97,22 @@ def test_an_installation_that_is_not_writable_is_not_filled(
     monkeypatch.setattr(resources, "INSTALLED", str(tmp_path / "file" / "made"))
     (tmp_path / "file").touch()
     with pytest.raises(ToyvmError, match="made: Not a directory"):
+        main(["fill"])
+
+
+@pytest.mark.parametrize("part", ["rows", "native"])
+def test_a_full_disk_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, part: str) -> None:
+    """Or the installation would be taken for filled."""
+    if part == "native" and unavailable():
+        pytest.skip("no native code")
+    monkeypatch.setattr(resources, "INSTALLED", str(tmp_path / "made"))
+    write = resources.write_atomically
+
+    def full(path: str, data: bytes, mode: int = 0o644) -> None:
+        if part in path.removeprefix(str(tmp_path)):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        write(path, data, mode)
+
+    monkeypatch.setattr(resources, "write_atomically", full)
+    with pytest.raises(ToyvmError, match=r"made: No space left|made/native: .* cannot be written"):
         main(["fill"])
