@@ -123,10 +123,15 @@ def run_process() -> NoReturn:
     """
     code = begin()
     status = main()
-    if code and code.keep():
-        from ..engines.python.code_cache import shrink
+    try:
+        if code and code.keep():
+            from ..engines.python.code_cache import shrink
 
-        shrink(cache_path(FOLDER), LIMIT)
+            shrink(cache_path(FOLDER), LIMIT)
+    except KeyboardInterrupt:
+        status = 130
+    except (MemoryError, ImportError, SystemError, OSError):
+        pass  # the next start tries again
     if sys.getprofile() or sys.gettrace():
         sys.exit(status)
     try:

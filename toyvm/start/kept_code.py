@@ -86,7 +86,7 @@ class StartCode:
             modules.update((spec.name, _kept(spec)) for spec in added)
             os.makedirs(os.path.dirname(self.path), exist_ok=True)
             write_atomically(self.path, _content(self.version, modules))
-        except (OSError, SyntaxError, MemoryError):
+        except (OSError, SyntaxError, ValueError, MemoryError):  # ValueError: a source has a NUL
             return False  # the disk is full, or a source is being edited: the next start tries again
         self.modules = modules
         return True

@@ -8,12 +8,15 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 import toyvm
 from tests.support.harness import ROOT
+from toyvm import __main__, cli, start
 from toyvm.base.resources import write_atomically
 from toyvm.build import build_program
 from toyvm.start.kept_code import StartCode
@@ -220,3 +223,53 @@ def test_the_second_run_keeps_its_modules_in_one_file(copy: Path) -> None:
     os.utime(copy / "toyvm" / "system.py")
     assert _loaders(copy)[1] > 50
     assert _loaders(copy) == ("hello, world\n", 0)
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (KeyboardInterrupt(), 130),
+        (MemoryError(), "toyvm: the host has no memory left"),
+    ],
+)
+def test_a_start_that_cannot_go_on_gives_no_traceback(
+    error: BaseException, status: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(start, "begin", _raise(error))
+    with pytest.raises(SystemExit) as ended:
+        __main__.main()
+    assert ended.value.code == status
+
+
+@pytest.mark.parametrize(
+    ("error", "status"), [(KeyboardInterrupt(), 130), (MemoryError(), 3), (ImportError(), 3), (OSError(), 3)]
+)
+def test_code_that_cannot_be_kept_changes_no_status(
+    error: BaseException, status: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cli, "begin", lambda: SimpleNamespace(keep=_raise(error)))
+    monkeypatch.setattr(cli, "main", lambda: 3)
+    ended: list[int] = []
+    monkeypatch.setattr(cli.os, "_exit", ended.append)
+    monkeypatch.setattr(cli.sys, "gettrace", lambda: None)
+    cli.run_process()
+    assert ended == [status]
+
+
+def _raise(error: BaseException) -> Callable[[], object]:
+    def fail() -> object:
+        raise error
+
+    return fail
+
+
+def test_a_source_that_is_being_edited_is_not_kept(package: Path) -> None:
+    file = package / "kept" / "code"
+    finder = StartCode(str(file), b"version")
+    sys.meta_path.insert(0, finder)
+    importlib.invalidate_caches()
+    importlib.import_module("toyvm.made_up")
+    for text in ("VALUE =", "VALUE = '\0'"):
+        (package / "made_up.py").write_text(text)
+        assert not finder.keep()
+    assert not file.exists()
