@@ -132,12 +132,19 @@ def run_process() -> NoReturn:
         status = 130
     except (MemoryError, ImportError, SystemError, OSError):
         pass  # the next start tries again
-    if sys.getprofile() or sys.gettrace():
+    if _is_observed():
         sys.exit(status)
     try:
         sys.stderr.flush()  # `main` has flushed stdout
     finally:
         os._exit(status)
+
+
+def _is_observed() -> bool:
+    """Whether a profiler, a debugger or a measurement of coverage writes something at the process's end."""
+    monitoring = getattr(sys, "monitoring", None)  # Python 3.12: cProfile uses it, and coverage
+    tools = monitoring and any(map(monitoring.get_tool, range(6)))
+    return bool(sys.getprofile() or sys.gettrace() or tools)
 
 
 def _open_missing_streams() -> None:

@@ -1,8 +1,10 @@
 """The command line finds its commands, and nothing a user can cause ends in a traceback."""
 
+import os
 import subprocess
 import sys
 from importlib import import_module
+from types import SimpleNamespace
 
 import pytest
 
@@ -94,6 +96,19 @@ def test_a_profiler_sees_the_end_of_a_command() -> None:
     )
     assert done.stdout.startswith("toyvm ")
     assert "function calls" in done.stdout
+
+
+def test_a_profiler_of_later_versions_sees_the_end_of_a_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From Python 3.12 on, cProfile sets no profile function."""
+    profiler = SimpleNamespace(get_tool={2: "cProfile"}.get)
+    monkeypatch.setattr(sys, "monitoring", profiler, raising=False)
+    monkeypatch.setattr(sys, "gettrace", lambda: None)
+    monkeypatch.setattr(cli, "main", lambda: 3)
+    monkeypatch.setattr(cli, "begin", lambda: None)
+    monkeypatch.setattr(os, "_exit", pytest.fail)
+    with pytest.raises(SystemExit) as ended:
+        cli.run_process()
+    assert ended.value.code == 3
 
 
 def test_a_process_ends_with_the_status_and_all_that_was_written() -> None:
