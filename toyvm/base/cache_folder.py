@@ -11,15 +11,19 @@ def cache_path(*parts: str) -> str:
     """The path of `parts` in the cache folder `$XDG_CACHE_HOME/toyvm` or `~/.cache/toyvm`.
 
     The cache folder is made if necessary. It holds code that runs on the host; if it is not
-    writable, or another user can write there, the path is in a temporary folder of this user.
+    writable, or another user can write there, the path is in a temporary folder of this user. A relative
+    `$XDG_CACHE_HOME` does not count, as its specification says: the cache is never in the current folder.
     Raises ToyvmError if another user can write to that folder too.
     """
-    base = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+    base = os.environ.get("XDG_CACHE_HOME", "")
+    if not os.path.isabs(base):
+        base = os.path.join(os.path.expanduser("~"), ".cache")
     folder = os.path.join(base, "toyvm")
     try:
-        os.makedirs(folder, exist_ok=True)
-        if os.access(folder, os.W_OK) and _is_ours(os.stat(folder)):
-            return os.path.join(folder, *parts)
+        if os.path.isabs(base):  # a user who is not listed has no home directory: "~" remains
+            os.makedirs(folder, exist_ok=True)
+            if os.access(folder, os.W_OK) and _is_ours(os.stat(folder)):
+                return os.path.join(folder, *parts)
     except OSError:
         pass  # the home directory is not writable: use the temporary folder
     import tempfile

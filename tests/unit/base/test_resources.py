@@ -117,6 +117,22 @@ def test_a_cache_that_others_can_write_is_not_used(tmp_path: Path, monkeypatch: 
         cache_path("x")
 
 
+def test_the_cache_is_not_in_the_current_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    temporary = tmp_path / "tmp"
+    temporary.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(temporary))
+    monkeypatch.setenv("XDG_CACHE_HOME", "relative")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    assert cache_path("x") == str(tmp_path / "home/.cache/toyvm/x")
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr("pwd.getpwuid", {}.__getitem__)  # no user has a home directory
+    for base in ("", "relative"):
+        monkeypatch.setenv("XDG_CACHE_HOME", base)
+        assert cache_path("x") == str(temporary / f"toyvm-{os.getuid()}/x")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["home", "tmp"]
+
+
 WITHOUT_MEMORY = """
 import resource, sys
 from toyvm.base.resources import marshalled
