@@ -18,7 +18,16 @@ from pathlib import Path
 from .base.errors import NotFoundError, ToyvmError, UsageError
 from .base.light_types import TYPE_CHECKING
 from .base.record import Record, replace
-from .base.resources import START_FILE, data_dir, libraries_path, library_name, read_input, umask
+from .base.resources import (
+    START_FILE,
+    data_dir,
+    has_content,
+    libraries_path,
+    library_files,
+    library_name,
+    read_input,
+    umask,
+)
 from .base.sample_directives import LINKAGES, Directives, Shared, parse_directives
 
 if TYPE_CHECKING:
@@ -87,9 +96,9 @@ def directives_of(path: Path) -> Directives:
 
 @cache
 def guest_libraries() -> LibraryDir:
-    """The guest libraries; builds them if the cache does not have them."""
+    """The guest libraries; builds them if the cache does not have them, or has lost a file."""
     folder = Path(libraries_path())
-    if not folder.is_dir():
+    if not all(has_content(str(folder / name)) for name in library_files()):
         if sys.stderr.isatty():
             print("building the guest libraries (once)...", file=sys.stderr)
         build_into(folder)
@@ -131,8 +140,11 @@ def build_into(folder: Path) -> None:
         try:
             temporary.rename(folder)
         except OSError:
-            if not folder.is_dir():  # otherwise another process has built the same libraries
+            if not folder.is_dir():
                 raise
+            # The folder has lost a file, or another process has built the same libraries.
+            for path in temporary.iterdir():
+                path.replace(folder / path.name)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 

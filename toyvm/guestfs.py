@@ -15,7 +15,7 @@ from os import PathLike, fspath
 from .base.errors import ElfError, NotExecutableError, NotFoundError, ToyvmError, UsageError
 from .base.light_types import TYPE_CHECKING
 from .base.record import replace
-from .base.resources import cache_path, libraries_path, library_files
+from .base.resources import cache_path, has_content, libraries_path, library_files
 from .elf.constants import PT_INTERP
 from .elf.headers import names_interpreter, needed_libraries, read_phdrs
 from .kernel.limits import GUEST_ID
@@ -52,12 +52,12 @@ class GuestLibraryFile(FileNode):
 
     @cached_property
     def _data(self) -> bytes:
-        folder = libraries_path()
-        if not os.path.isdir(folder):
+        path = os.path.join(libraries_path(), self._name)
+        if not has_content(path):
             from .build import guest_libraries  # imports the assembler and the linker
 
-            folder = str(guest_libraries().path)
-        with open(os.path.join(folder, self._name), "rb") as stream:
+            path = os.path.join(guest_libraries().path, self._name)
+        with open(path, "rb") as stream:
             return stream.read()
 
     @property

@@ -196,6 +196,14 @@ def libraries_path() -> str:
     return installed if readable else cache_path(name)
 
 
+def has_content(path: str) -> bool:
+    """Whether a file is there that is not empty, as one may be after a power failure."""
+    try:
+        return os.stat(path).st_size > 0
+    except OSError:
+        return False
+
+
 MAX_STREAM = 256 << 20  # the most bytes read from a pipe or a device
 
 

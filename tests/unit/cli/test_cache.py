@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from toyvm import build
 from toyvm.base import resources
 from toyvm.base.errors import ToyvmError
 from toyvm.cli.cache import main
@@ -15,6 +16,7 @@ from toyvm.engines.llvm.interp import image
 from toyvm.engines.llvm.translator import Translator, unavailable
 from toyvm.engines.python import code_cache
 from toyvm.engines.python.prepared_rows import CACHE_FILE, code_version
+from toyvm.guestfs import GuestLibraryFile
 from toyvm.loader import stub
 from toyvm.start import FOLDER
 
@@ -116,3 +118,20 @@ def test_a_full_disk_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(resources, "write_atomically", full)
     with pytest.raises(ToyvmError, match=r"made: No space left|made/native: .* cannot be written"):
         main(["fill"])
+
+
+def test_guest_libraries_that_have_lost_files_are_built_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Programs that clean caches remove single files, and after a power failure a file may be empty."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(resources, "INSTALLED", str(tmp_path / "made"))
+    monkeypatch.setattr(build, "guest_libraries", build.guest_libraries.__wrapped__)  # without its cache
+    folder = build.guest_libraries().path
+    whole = {path.name: path.read_bytes() for path in folder.iterdir()}
+    assert sorted(whole) == sorted(resources.library_files())
+    (folder / "libc.so").unlink()
+    (folder / "libimath.a").write_bytes(b"")
+    assert GuestLibraryFile("libc.so", 1).pread(0, 1 << 20) == whole["libc.so"]
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == whole
+    assert [path.name for path in folder.parent.glob(".*")] == []
