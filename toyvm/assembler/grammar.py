@@ -232,9 +232,16 @@ def parser() -> Lark:
     from lark import Lark
 
     # Lark caches its tables under a hash of the grammar and of its version. It rebuilds unusable ones.
-    return Lark(
-        GRAMMAR, parser="lalr", start="operand", maybe_placeholders=True, cache=cache_path("operands.lark")
-    )
+    return Lark(GRAMMAR, parser="lalr", start="operand", maybe_placeholders=True, cache=_cache_file())
+
+
+def _cache_file() -> str | bool:
+    path = cache_path("operands.lark")
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False  # Lark hashes the path as UTF-8
+    return path
 
 
 Plan = Callable[[list[Token]], WrittenOperand]

@@ -85,7 +85,7 @@ def source_version(*names: str) -> bytes:
     for name in names:
         path = _data_path(name) if name == "libs" else os.path.join(PACKAGE, name)
         parts += [_state(path, os.stat(path))] if name.endswith(".py") else _folder_states(path)
-    return "\n".join(parts).encode()
+    return "\n".join(parts).encode(errors="surrogateescape")
 
 
 _read: dict[str, list[str]] = {}

@@ -6,6 +6,7 @@ The folder is in the cache, not on PATH, so that the tools do not hide those of 
 from __future__ import annotations
 
 import argparse
+import os
 import shlex
 import sys
 from pathlib import Path
@@ -49,8 +50,8 @@ def main(argv: list[str]) -> int:
             f"PYTHONPATH={shlex.quote(str(package_parent))}${{PYTHONPATH:+:$PYTHONPATH}} "
             f'exec {shlex.quote(sys.executable)} -m toyvm {tool} "$@"\n'
         )
-        path = folder / tool
-        if not path.exists() or path.read_text() != script:
-            write_atomically(path, script.encode(), mode=0o755)
+        path, data = folder / tool, os.fsencode(script)
+        if not path.exists() or path.read_bytes() != data:
+            write_atomically(path, data, mode=0o755)
     print(folder)
     return 0

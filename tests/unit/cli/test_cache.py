@@ -11,6 +11,7 @@ import pytest
 from toyvm import build
 from toyvm.base import resources
 from toyvm.base.errors import ToyvmError
+from toyvm.cli import bindir
 from toyvm.cli.cache import main
 from toyvm.engines.llvm.interp import image
 from toyvm.engines.llvm.translator import Translator, unavailable
@@ -135,3 +136,15 @@ def test_guest_libraries_that_have_lost_files_are_built_again(
     assert GuestLibraryFile("libc.so", 1).pread(0, 1 << 20) == whole["libc.so"]
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == whole
     assert [path.name for path in folder.parent.glob(".*")] == []
+
+
+def test_the_tools_of_bindir_are_written_again_if_they_are_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert bindir.main([]) == 0
+    tool = Path(capsys.readouterr().out.strip()) / "as"
+    script = tool.read_bytes()
+    tool.write_bytes(bytes(range(256)))
+    assert bindir.main([]) == 0
+    assert tool.read_bytes() == script

@@ -273,3 +273,19 @@ def test_a_source_that_is_being_edited_is_not_kept(package: Path) -> None:
         (package / "made_up.py").write_text(text)
         assert not finder.keep()
     assert not file.exists()
+
+
+def test_a_package_may_be_in_a_folder_whose_name_is_not_utf8(copy: Path) -> None:
+    other = copy.parent / os.fsdecode(b"other-\xff")
+    copy.rename(other)
+    (other / "hello").write_bytes(build_program([ROOT / "asm" / "hello.s"], linkage="dynamic").image)
+    for command in ("run hello", "run hello", "run hello", "bindir"):
+        done = subprocess.run(
+            [sys.executable, "-m", "toyvm", *command.split()],
+            cwd=other,
+            env={"PATH": os.environ["PATH"], "XDG_CACHE_HOME": str(other / "cache")},
+            capture_output=True,
+            check=False,
+        )
+        expected = b"hello, world" if command == "run hello" else os.fsencode(other / "cache/toyvm/bin")
+        assert (done.returncode, done.stdout.strip(), done.stderr) == (0, expected, b"")
