@@ -62,7 +62,7 @@ def main(argv: list[str]) -> int:
             progress=progress,
         )
     if options.html:
-        write_atomically(Path(options.html), compare_report.html_page(result).encode())
+        write_atomically(Path(options.html), compare_report.html_page(result).encode("utf-8", "replace"))
     if options.json:
         import json
 

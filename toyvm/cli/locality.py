@@ -93,4 +93,4 @@ def _draw(options: argparse.Namespace, trace: PageTrace, string: ReferenceString
             if not string.footprint:
                 raise UsageError(f"{path}: {name} has no references to draw")
             require_other_file(path, [options.trace])
-            write_atomically(path, draw().encode())
+            write_atomically(path, draw().encode("utf-8", "replace"))

@@ -126,4 +126,5 @@ def _draw(result: Curves, path: str, name: str) -> None:
 
     if not result.references:
         raise UsageError(f"--svg: {name} has no references to draw")
-    write_atomically(path, miss_ratios(result, f"Miss ratio by policy: {name}").encode())
+    picture = miss_ratios(result, f"Miss ratio by policy: {name}")
+    write_atomically(path, picture.encode("utf-8", "replace"))

@@ -4,10 +4,12 @@ import os
 import subprocess
 import sys
 from importlib import import_module
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
+from tests.support.harness import ROOT
 from toyvm import cli
 from toyvm.base.errors import (
     AssemblyError,
@@ -123,3 +125,17 @@ def test_a_process_ends_with_the_status_and_all_that_was_written() -> None:
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (7, b"out", b"half a line")
+
+
+def test_pictures_and_pages_of_a_program_whose_name_is_not_utf8(tmp_path: Path) -> None:
+    source = tmp_path / os.fsdecode(b"hello-\xff.s")
+    source.write_bytes((ROOT / "asm" / "hello.s").read_bytes())
+    outputs = [str(tmp_path / name) for name in ("frames", "layout", "compare", "misses")]
+    run = ["run", "--frames-picture", outputs[0], "--layout-picture", outputs[1]]
+    trace = str(tmp_path / os.fsdecode(b"\xff.npz"))
+    assert cli.main([*run, str(source)]) == 0
+    assert cli.main(["compare", "--html", outputs[2], str(source)]) == 0
+    assert cli.main(["trace", "pages", "-o", trace, str(source)]) == 0
+    assert cli.main(["policies", "--svg", outputs[3], trace]) == 0
+    for path in outputs:
+        Path(path).read_text(encoding="utf-8")

@@ -179,15 +179,16 @@ def main(argv: list[str]) -> int:
     if options.html:
         from ...batch.sweep.page import page
 
-        write_atomically(Path(options.html), page(result, charts, f"toyvm sweep {shlex.join(argv)}").encode())
+        html = page(result, charts, f"toyvm sweep {shlex.join(argv)}")
+        write_atomically(Path(options.html), html.encode("utf-8", "replace"))
     if chosen:
         result = result.only(chosen)
     if options.output:
-        write_atomically(Path(options.output), result.csv().encode())
+        write_atomically(Path(options.output), result.csv().encode("utf-8", "surrogateescape"))
     if options.parquet:
         result.write_parquet(options.parquet)
     for path, chart in zip(options.svg, charts, strict=False):
-        write_atomically(Path(path), chart.encode())
+        write_atomically(Path(path), chart.encode("utf-8", "replace"))
     if options.json:
         import json
 

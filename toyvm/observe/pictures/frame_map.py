@@ -130,7 +130,7 @@ class FrameWatcher:
         from toyvm.base.resources import write_atomically
 
         if self.seen is not None:
-            write_atomically(path, picture(self.seen, title).encode())
+            write_atomically(path, picture(self.seen, title).encode("utf-8", "replace"))
 
 
 # --- the picture ---

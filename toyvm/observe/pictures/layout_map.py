@@ -105,7 +105,7 @@ class LayoutWatcher:
         """Write the picture. Raises OSError."""
         from toyvm.base.resources import write_atomically
 
-        write_atomically(path, picture(self.seen, title).encode())
+        write_atomically(path, picture(self.seen, title).encode("utf-8", "replace"))
 
 
 # --- the picture ---
