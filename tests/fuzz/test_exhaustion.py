@@ -122,6 +122,31 @@ def test_areas_have_a_limit() -> None:
     assert it.call("munmap", start, 64 * PAGE) == 0
 
 
+def test_calls_that_need_no_more_areas_succeed_at_the_limit() -> None:
+    """So a program that has reached the limit can free its memory. Only a hole or a split needs an area."""
+    it = guest()
+    it.kernel.system.max_map_count = 24
+    start = it.call("mmap", 0, 256 * PAGE, 1, 0x22, -1, 0)
+    assert start is not None
+    places = iter(range(start, start + 256 * PAGE, 8 * PAGE))
+    while it.call("munmap", next(places) + 4 * PAGE, 4 * PAGE) == 0:
+        pass
+    assert len(it.mm.vmas) == 24
+    whole, head, tail, changed, marked, fixed, full = (start + 8 * n * PAGE for n in range(1, 8))
+    assert it.call("munmap", full + PAGE, PAGE) == -errno.ENOMEM
+    assert it.call("mprotect", full + PAGE, PAGE, 3) == -errno.ENOMEM
+    assert it.call("madvise", full + PAGE, PAGE, 10) == -errno.ENOMEM
+    assert it.call("mmap", full + PAGE, PAGE, 3, 0x32, -1, 0) == -errno.ENOMEM
+    assert it.call("mprotect", changed, 4 * PAGE, 3) == it.call("madvise", marked, 4 * PAGE, 10) == 0
+    assert it.call("mmap", fixed, 4 * PAGE, 3, 0x32, -1, 0) == fixed
+    assert it.call("munmap", head, PAGE) == it.call("munmap", tail + 3 * PAGE, PAGE) == 0
+    assert len(it.mm.vmas) == 24
+    assert it.call("munmap", whole, 4 * PAGE) == 0 and len(it.mm.vmas) == 23
+    assert it.call("munmap", full + PAGE, PAGE) == 0 and len(it.mm.vmas) == 24
+    it.kernel.system.max_map_count = 8
+    assert it.call("mprotect", full, PAGE, 3) == it.call("munmap", full, PAGE) == 0
+
+
 def test_forks_do_not_copy_areas_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
     assert MACHINE_MAP_COUNT < 1000 * MAX_MAP_COUNT
     it = guest()

@@ -112,7 +112,7 @@ class AddressSpace(UserMemory):
             raise error(errno.EPERM)
         if locked and self.vmas.locked_bytes + length > self.rlimits.locked:
             raise error(errno.EAGAIN)
-        self.require_room(3 if fixed else 1)
+        self.require_room(1 + self._added_by_hole(addr, addr + length) if fixed else 1)
         addr = self.place(addr, length, fixed=fixed or no_replace, no_replace=no_replace)
         area = Vma(
             addr,
@@ -197,6 +197,20 @@ class AddressSpace(UserMemory):
         if len(self.vmas) + more > self.system.max_map_count:
             raise error(errno.ENOMEM)
 
+    def _added_by_hole(self, start: int, end: int) -> int:
+        """How many areas are added if the range is unmapped; negative: removed."""
+        areas = self.vmas.overlapping(start, end)
+        if len(areas) == 1 and areas[0].start < start and end < areas[0].end:
+            return 1
+        return -sum(start <= area.start and area.end <= end for area in areas)
+
+    def _require_room_for_split(self, start: int, end: int) -> None:
+        """Raises OSError(ENOMEM) if splits at `start` and `end` would exceed vm.max_map_count."""
+        if len(self.vmas) + 2 > self.system.max_map_count:
+            splits = self.vmas.splits(start) + self.vmas.splits(end)
+            if splits:
+                self.require_room(splits)
+
     def munmap(self, addr: int, length: int) -> None:
         """Unmap all pages of the range; holes are no error. Raises OSError: EINVAL, ENOMEM."""
         if addr & PAGE_MASK or length <= 0 or addr + length > USER_TOP:
@@ -204,13 +218,14 @@ class AddressSpace(UserMemory):
         end = addr + align_up(length, PAGE_SIZE)
         area = self.vmas.find(addr)
         if area is not None and end <= area.end and area.file is None:  # nearly every call
-            self.require_room(1)
+            if area.start < addr and end < area.end:
+                self.require_room(1)
             self.release_pages(addr, end)
             self.vmas.cut(area, addr, end)
             self.system.commit.add(-(end - addr >> PAGE_SHIFT) if area.accounted else 0)
             self.changed("munmap", addr, end, None)
             return
-        if len(self.vmas.overlapping(addr, end)) == 1:  # a hole in an area splits it
+        if self._added_by_hole(addr, end) > 0:
             self.require_room(1)
         self.unmap_range(addr, end)
         self.changed("munmap", addr, end, None)
@@ -258,7 +273,7 @@ class AddressSpace(UserMemory):
         if end <= addr:
             raise error(errno.ENOMEM)
         end, refused = self._protectable(addr, end, prot)
-        self.require_room(2)
+        self._require_room_for_split(addr, end)
         for area in self.vmas.overlapping(addr, end):
             if area.prot != prot:
                 part = self.vmas.part(area, addr, end)
@@ -323,7 +338,7 @@ class AddressSpace(UserMemory):
 
         Raises OSError(ENOMEM).
         """
-        self.require_room(2)
+        self._require_room_for_split(start, end)
         for area in self.vmas.overlapping(start, end):
             if getattr(area, name) != value:
                 part = self.vmas.part(area, start, end)

@@ -339,6 +339,11 @@ class VmaSet:
         area.start = start
         self._areas[start] = area
 
+    def splits(self, va: int) -> bool:
+        """Whether `split` would split an area at `va`."""
+        area = self.find(va)
+        return area is not None and area.start != va
+
     def split(self, va: int) -> None:
         """Split the area that contains `va`, unless it begins there."""
         area = self.find(va)
