@@ -17,6 +17,7 @@ from toyvm.base.record import replace
 from toyvm.engines.checking.lockstep_engine import LockstepError
 from toyvm.engines.llvm.interp.interpreting_engine import InterpretingEngine
 from toyvm.engines.llvm.translator import unavailable
+from toyvm.engines.python.reference_engine import ReferenceEngine
 from toyvm.kernel.proc.scheduler import random_quanta
 from toyvm.machine.hart import Hart
 from toyvm.machine.traps import Trap
@@ -57,6 +58,19 @@ def test_a_schedule_seed_is_another_interleaving() -> None:
     usual, first, again, second = (facts(result) for result in results)
     assert first == again
     assert len({str(told["context_switches"]) for told in (usual, first, second)}) == 3
+
+
+def test_the_interleaving_of_a_seed_does_not_depend_on_how_far_an_engine_runs_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A process that continues after its quantum, because no other can run, keeps the length of its quanta."""
+    case = Case(ASM / "pipeline.s", "static")
+    results = []
+    for stretch in (1, 700, 1_000_000):
+        monkeypatch.setattr(ReferenceEngine, "stretch", stretch)
+        results.append(run_case(case, replace(OPTIONS, engine="reference", schedule_seed=5, quantum=300)))
+    first, *others = (facts(result) for result in results)
+    assert all(other == first for other in others)
 
 
 def test_random_quanta_are_short_and_long() -> None:

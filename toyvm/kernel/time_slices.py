@@ -39,9 +39,10 @@ class TimeSlices:
     def give(self, process: Process) -> None:
         """Run `process` for one quantum, and handle its traps; then others whose turns come without a return."""
         kernel, calls = self._kernel, self._calls
-        self._switch_to(process)
-        if self._quanta is not None:
+        # A process that continues keeps the length: how often an engine returns must decide nothing.
+        if self._quanta is not None and kernel.last_tid != process.tid:
             self._quantum = next(self._quanta)
+        self._switch_to(process)
         left = self._quantum
         kernel.yielded = False
         engine = kernel.engine
