@@ -67,7 +67,10 @@ class Pointer:
 
 
 class Loop:
-    """A loop with a single entry, its head.
+    """A loop, seen from one of its blocks, its head. All paths that are considered begin there.
+
+    `looks` are the blocks where the loop may look ahead: all with a check of the budget if every
+    path to them passes the head, else the head alone.
 
     `pointer_of` maps an access (block, address) to its pointer and the distance from it. The ahead
     form consists of `copies` copies of the loop, with one check of the budget. `longest_from` has,
@@ -76,14 +79,16 @@ class Loop:
     """
 
     __slots__ = (
-        "blocks", "copies", "head", "heads", "longest", "longest_from", "number", "pointer_of", "pointers",
+        "blocks", "copies", "head", "heads", "longest", "longest_from", "looks", "number", "pointer_of",
+        "pointers",
     )  # fmt: skip
 
-    def __init__(self, head: Key, blocks: set[Key], region: Region):
+    def __init__(self, head: Key, blocks: set[Key], region: Region, *, single_entry: bool = True):
         self.number = 0  # index among the chosen loops of the region
         self.head = head
         self.blocks = blocks
         self.heads = blocks & region.heads
+        self.looks = self.heads if single_entry else {head}
         self.pointers: list[Pointer] = []
         self.pointer_of: dict[tuple[Key, int], tuple[Pointer, int]] = {}
         self.unroll(1, region)
@@ -127,8 +132,13 @@ def find_loops(region: Region) -> list[Loop]:
     for loop in every:
         inside = [inner for inner in outermost if inner.blocks <= loop.blocks]
         value, others = _find_pointers(loop, region, depth), sum(best[inner][0] for inner in inside)
+        shape = loop
+        for turned in _turned(loop, region, depth):
+            more = _find_pointers(turned, region, depth)
+            if more > value:
+                value, shape = more, turned
         if value and value >= others:
-            best[loop] = value, [loop]
+            best[loop] = value, [shape]
         else:
             best[loop] = others, [one for inner in inside for one in best[inner][1]]
         outermost = [*(other for other in outermost if other not in inside), loop]
@@ -155,6 +165,18 @@ def _natural(region: Region) -> Iterator[Loop]:
                 # A loop with calls seldom has many iterations.
                 if all(awaited == head[1] for _, awaited in whole):
                     yield Loop(head, whole, region)
+
+
+def _turned(loop: Loop, region: Region, depth: dict[Key, int]) -> Iterator[Loop]:
+    """The same loop with other heads, outside the loops in it.
+
+    A region begins where code is hottest, so the outer loop's natural head is often that of an
+    inner loop, where few forms of registers are known.
+    """
+    outside = min(depth[key] for key in loop.heads)
+    for head in sorted(loop.heads - {loop.head}):
+        if depth[head] == outside:
+            yield Loop(head, loop.blocks, region, single_entry=False)
 
 
 def _body(head: Key, last: Key, before: dict[Key, list[Key]]) -> set[Key]:

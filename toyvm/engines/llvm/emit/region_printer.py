@@ -153,6 +153,8 @@ class RegionPrinter(EffectsText):
         reached, the loop looks ahead.
         """
         loop, longest, number = self._loop, self._region.longest[key], self._numbers[key]
+        if loop is not None and key not in loop.looks:
+            loop = None
         enough = self._name()
         if loop is not None:
             self._compare_limit(loop, f"look{number}", enough, SOMETIMES)
@@ -176,7 +178,8 @@ class RegionPrinter(EffectsText):
     def _check_ahead(self, key: Key, loop: Loop) -> None:
         """Print the check in the ahead form. At the limit, the checked form looks ahead."""
         number = self._numbers[key]
-        self._compare_limit(loop, f"look{number}", f"taken{number}", RARELY)
+        reached = f"look{number}" if key in loop.looks else self._label(key)
+        self._compare_limit(loop, reached, f"taken{number}", RARELY)
         self._start(f"taken{number}")
         self._take()
 
