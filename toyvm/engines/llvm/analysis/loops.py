@@ -6,8 +6,8 @@ check of a range is valid for the next few hundred instructions (`emit.memory_te
 counts instructions, so it also shows when the check expires.
 
 Such a loop is printed twice. The checked form is ordinary code. The ahead form runs while all
-pointers are inside their ranges: their accesses have no checks, nothing is called, and a short loop
-is unrolled. Another access that misses its range continues in the checked form, at the same
+pointers are inside their ranges: their accesses have no checks, nothing is called, and short
+innermost loops are unrolled. Another access that misses its range continues in the checked form, at the same
 instruction.
 """
 
@@ -16,9 +16,10 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterator
 
+from toyvm.base.bits import sext
 from toyvm.isa.ops import Node, Op
 
-from .linear_forms import Flow, Motion, Terms, added
+from .linear_forms import Drift, Flow, Motion, Terms, Values, added
 from .regions import Key, Region
 
 _NEAR = 4096  # bytes; one pointer serves all accesses whose constants round to the same multiple of it
@@ -29,6 +30,7 @@ _ACCESSES = frozenset({Op.LOAD, Op.STORE})
 _ATOMIC = frozenset({Op.AMO_LOAD, Op.LOAD_RESERVED, Op.STORE_CONDITIONAL})
 _COPIES, _UNROLLED = 4, 48  # most iterations, and instructions, of an unrolled loop
 _LINE = 64  # bytes of a cache line
+_Place = tuple[Terms, int, int | None]  # what the accesses of a pointer have in common
 
 
 class Pointer:
@@ -36,15 +38,18 @@ class Pointer:
 
     `still` are the terms that the loop does not change. In each `shortest` instructions begun, the
     sum moves by at most `up` or `down` bytes, or by `times` times the register `step`. `value` is
-    the weight of the accesses.
+    the weight of the accesses. If the accesses use a register that was set to the sum and has been
+    moved since, `drifting` is that register, and `up` and `down` include its own motion.
     """
 
     __slots__ = (
-        "down", "first", "last", "number", "shortest", "step", "still", "terms", "times", "up", "value", "writes",
+        "down", "drifting", "first", "last", "number", "shortest", "step", "still", "terms", "times", "up", "value",
+        "writes",
     )  # fmt: skip
 
-    def __init__(self, terms: Terms, distance: int):
+    def __init__(self, terms: Terms, distance: int, drifting: int | None = None):
         self.terms = terms
+        self.drifting = drifting
         self.still: Terms = ()
         self.first = self.last = distance
         self.number = 0  # index in `Loop.pointers`
@@ -59,9 +64,24 @@ class Pointer:
         """The terms that the loop changes."""
         return tuple(term for term in self.terms if term not in self.still)
 
-    def add(self, distance: int, write: bool, value: int) -> None:
-        """Add an access."""
-        self.first, self.last = min(self.first, distance), max(self.last, distance)
+    @property
+    def drift(self) -> Terms:
+        """The register that drifts, as a term."""
+        return () if self.drifting is None else ((self.drifting, 1),)
+
+    @property
+    def fixed(self) -> Terms:
+        """The terms that are the same for all accesses until the next look."""
+        return () if self.drift else self.still
+
+    @property
+    def varying(self) -> Terms:
+        """The terms that each access adds."""
+        return self.drift or self.moving
+
+    def add(self, first: int, last: int, write: bool, value: int) -> None:
+        """Add an access, `first` to `last` bytes from the sum."""
+        self.first, self.last = min(self.first, first), max(self.last, last)
         self.writes = self.writes or write
         self.value += value
 
@@ -72,15 +92,16 @@ class Loop:
     `looks` are the blocks where the loop may look ahead: all with a check of the budget if every
     path to them passes the head, else the head alone.
 
-    `pointer_of` maps an access (block, address) to its pointer and the distance from it. The ahead
-    form consists of `copies` copies of the loop, with one check of the budget. `longest_from` has,
+    `pointer_of` maps an access (block, address) to its pointer and the distance from the sum, or
+    from its drifting register. In the ahead form, `unrolled` maps the blocks of short innermost
+    loops to the loop, which has `copies` copies with one check of the budget. `longest_from` has,
     for each block and copy, the most instructions from its beginning to the next check; `longest`
     is their maximum.
     """
 
     __slots__ = (
         "blocks", "copies", "head", "heads", "longest", "longest_from", "looks", "number", "pointer_of",
-        "pointers",
+        "pointers", "unrolled",
     )  # fmt: skip
 
     def __init__(self, head: Key, blocks: set[Key], region: Region, *, single_entry: bool = True):
@@ -91,17 +112,25 @@ class Loop:
         self.looks = self.heads if single_entry else {head}
         self.pointers: list[Pointer] = []
         self.pointer_of: dict[tuple[Key, int], tuple[Pointer, int]] = {}
-        self.unroll(1, region)
+        self.copies = 1
+        self.unroll([], region)
 
-    def unroll(self, copies: int, region: Region) -> None:
-        """Set the number of copies of the loop in the ahead form."""
-        self.copies = copies
+    def unroll(self, inner: list[Loop], region: Region) -> None:
+        """Set the loops that have copies in the ahead form, the smaller ones first."""
+        self.unrolled = {key: loop for loop in inner for key in loop.blocks}
         self.longest_from = self._longest_from(region)
         self.longest = max(self.longest_from[key, 0] for key in self.heads)
 
-    def copy_of(self, to: Key, copy: int) -> int:
-        """The copy of the block `to` that follows a block in `copy`."""
-        return (copy + 1) % self.copies if to == self.head else copy
+    def copies_of(self, key: Key) -> int:
+        """The number of copies of a block in the ahead form."""
+        return self.unrolled[key].copies if key in self.unrolled else 1
+
+    def copy_of(self, to: Key, key: Key, copy: int) -> int:
+        """The copy of the block `to` that follows the block `key` in `copy`."""
+        inner = self.unrolled.get(key)
+        if inner is None or self.unrolled.get(to) is not inner:
+            return 0
+        return (copy + 1) % inner.copies if to == inner.head else copy
 
     def checks(self, key: Key, copy: int) -> bool:
         """Whether a block of the ahead form begins with a check of the budget."""
@@ -110,16 +139,20 @@ class Loop:
     def _longest_from(self, region: Region) -> dict[tuple[Key, int], int]:
         longest: dict[tuple[Key, int], int] = {}
         order = [key for key in region.longest if key in self.blocks]  # successors come first
-        for copy in reversed(range(self.copies)):
-            for key in order:
-                rest = [0]
-                for to in region.blocks[key].successors:
-                    if to in self.blocks:
-                        at = to, self.copy_of(to, copy)
-                        rest.append(0 if self.checks(*at) else longest[at])
-                    elif to in region.blocks and to not in region.heads:
-                        rest.append(region.longest[to])
-                longest[key, copy] = len(region.blocks[key].steps) + max(rest)
+        # An unrolled loop is entered through a check, so nothing outside it waits for its figures.
+        places = [(key, 0) for key in order if key not in self.unrolled]
+        for inner in dict.fromkeys(self.unrolled.values()):
+            body = [key for key in order if self.unrolled.get(key) is inner]
+            places += [(key, copy) for copy in reversed(range(inner.copies)) for key in body]
+        for key, copy in places:
+            rest = [0]
+            for to in region.blocks[key].successors:
+                if to in self.blocks:
+                    at = to, self.copy_of(to, key, copy)
+                    rest.append(0 if self.checks(*at) else longest[at])
+                elif to in region.blocks and to not in region.heads:
+                    rest.append(region.longest[to])
+            longest[key, copy] = len(region.blocks[key].steps) + max(rest)
         return longest
 
 
@@ -128,6 +161,7 @@ def find_loops(region: Region) -> list[Loop]:
     every = sorted(_natural(region), key=lambda loop: len(loop.blocks))
     depth = {key: sum(key in loop.blocks for loop in every) for key in region.blocks}
     outermost: list[Loop] = []
+    short: list[Loop] = []  # those that are worth copies
     best: dict[Loop, tuple[int, list[Loop]]] = {}  # most checks saved in a loop, and the loops that save them
     for loop in every:
         inside = [inner for inner in outermost if inner.blocks <= loop.blocks]
@@ -137,6 +171,10 @@ def find_loops(region: Region) -> list[Loop]:
             more = _find_pointers(turned, region, depth)
             if more > value:
                 value, shape = more, turned
+        loop.copies = _copies(loop, region)
+        if loop.copies > 1:
+            short.append(loop)
+        shape.unroll([one for one in short if one.blocks <= loop.blocks], region)
         if value and value >= others:
             best[loop] = value, [shape]
         else:
@@ -218,30 +256,57 @@ def _find_pointers(loop: Loop, region: Region, depth: dict[Key, int]) -> int:
         if (motion := _motion(number, found, loop, region, set(writes))) is not None
     }
     flow = Flow(loop.head, region.blocks, loop.blocks, set(writes), set(motions))
-    pointers: dict[tuple[Terms, int], Pointer] = {}
-    through: dict[tuple[Key, int], tuple[tuple[Terms, int], int]] = {}
+    shifts: dict[int, list[tuple[Key, Node]]] = {}  # how registers move after they have been set
+    pointers: dict[_Place, Pointer] = {}
+    through: dict[tuple[Key, int], tuple[_Place, int]] = {}
     for key, values in flow.at.items():
         for step in region.blocks[key].steps:
             for node in step.effects:
                 if node.op not in _ACCESSES:
                     continue
-                form = flow.form(node.args[0], values)
-                if form is not None:
-                    distance, terms = form
-                    place = terms, distance + (_NEAR >> 1) & -_NEAR
-                    pointer = pointers.setdefault(place, Pointer(terms, distance))
-                    pointer.add(distance, node.op is Op.STORE, _DEEPER ** depth[key])
+                sum_ = _sum_of(node.args[0], flow, values, step.pc)
+                if sum_ is not None:
+                    terms, low, high, drifting, distance = sum_
+                    place = terms, low + (_NEAR >> 1) & -_NEAR, drifting
+                    pointer = pointers.setdefault(place, Pointer(terms, low, drifting))
+                    pointer.add(low, high, node.op is Op.STORE, _DEEPER ** depth[key])
                     through[key, step.pc] = place, distance
-            flow.execute(step, values)
-    found = [pointer for pointer in pointers.values() if _moves(pointer, motions)]
-    loop.pointers = sorted(found, key=lambda one: -one.value)[:_MOST]
-    loop.unroll(_copies(loop, region), region)
+            for number, value in flow.execute(step, values):
+                shifts.setdefault(number, []).append((key, value))
+    for number, found in shifts.items():
+        drift = _motion(number, found, loop, region, set(writes))
+        assert drift is not None
+        motions[number] = drift
+    moving = [pointer for pointer in pointers.values() if _moves(pointer, motions)]
+    loop.pointers = sorted(moving, key=lambda one: -one.value)[:_MOST]
     for number, pointer in enumerate(loop.pointers):
         pointer.number = number
+        if pointer.drifting is not None:
+            loop.looks = {loop.head}  # elsewhere, the register may be anywhere already
     for at, (place, distance) in through.items():
         if pointers[place] in loop.pointers:
             loop.pointer_of[at] = pointers[place], distance
     return sum(pointer.value for pointer in loop.pointers)
+
+
+def _sum_of(
+    address: Node, flow: Flow, values: Values, pc: int
+) -> tuple[Terms, int, int, int | None, int] | None:
+    """What is known of an access's address, or None.
+
+    It is a sum of registers and a constant between two; and a register that drifts or None, and the
+    distance from it or from the sum of registers.
+    """
+    form = flow.form(address, values, pc)
+    if form is not None:
+        return form[1], form[0], form[0], None, form[0]
+    distance = 0
+    if address.op is Op.ADD and address.args[1].op is Op.CONST:
+        address, distance = address.args[0], sext(address.args[1].value, 64)
+    value = values.get(address.args[0].value) if address.op is Op.READ_X else None
+    if not isinstance(value, Drift):
+        return None
+    return value.terms, value.low + distance, value.high + distance, address.args[0].value, distance
 
 
 def _copies(loop: Loop, region: Region) -> int:
@@ -262,8 +327,8 @@ def _copies(loop: Loop, region: Region) -> int:
 def _moves(pointer: Pointer, motions: dict[int, Motion]) -> bool:
     """Set how a pointer moves. Returns whether its motion has a bound."""
     pointer.still = tuple(term for term in pointer.terms if term[0] not in motions)
-    for number, factor in pointer.moving:
-        motion = motions[number]
+    for number, factor in (*pointer.moving, *pointer.drift):
+        motion = motions.get(number, Motion())
         pointer.shortest = min(pointer.shortest, motion.shortest)
         up, down = (abs(factor) * way for way in (motion.up, motion.down))
         pointer.up += up if factor > 0 else down

@@ -138,7 +138,7 @@ class MemoryText(ValueText):
             return self._pointer(address, size, access, word=word)
         self._keep_apart(self._loop, pointer)
         base = self._set(f"load i64, ptr {_base(self._loop, pointer)}")
-        return self._host(self._sum(pointer.moving, base), str(distance))
+        return self._host(self._sum(pointer.varying, base), str(distance))
 
     def _keep_apart(self, loop: Loop, pointer: Pointer) -> None:
         """Print a delay before a load that strides by pages.
@@ -336,7 +336,7 @@ class MemoryText(ValueText):
                 small = self._set(f"icmp ult i64 {self._set(f'add i64 {step}, {_STRIDE}')}, {2 * _STRIDE}")
                 good = self._set(f"and i1 {good}, {small}")
             delta = self._range_word(word + layout.DELTA)
-            self._line(f"store i64 {self._set(f'add i64 {delta}, {still}')}, ptr {_base(loop, pointer)}")
+            self._line(f"store i64 {self._sum(pointer.fixed, delta)}, ptr {_base(loop, pointer)}")
         long = self._set(f"icmp sge i64 {ahead}, {_AT_FIRST * loop.longest}")
         good = self._set(f"and i1 {good}, {long}")
         self._put_limit(loop, left, self._set(f"select i1 {good}, i64 {ahead}, i64 {_AGAIN}"))

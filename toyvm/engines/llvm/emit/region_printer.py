@@ -73,9 +73,9 @@ class RegionPrinter(EffectsText):
             self._block(block)
         self._ahead = True
         for loop in dict.fromkeys(self._loops.values()):
-            for self._copy in range(loop.copies):
+            for self._copy in range(max(map(loop.copies_of, loop.blocks))):
                 for key, block in self._region.blocks.items():
-                    if key in loop.blocks:
+                    if key in loop.blocks and self._copy < loop.copies_of(key):
                         self._dirty, self._boxed = set(dirty[key]), set(boxed[key])
                         self._block(block)
         self._ahead = False
@@ -277,7 +277,7 @@ class RegionPrinter(EffectsText):
         region, loop = self._region, self._loops.get(key)
         unused = self._taken - self._done
         if self._ahead and loop is not None and loop is self._loop:
-            copy = loop.copy_of(key, self._copy)
+            copy = loop.copy_of(key, self._key, self._copy)
             self._give_back(unused - (0 if loop.checks(key, copy) else loop.longest_from[key, copy]))
             self._line(f"br label %{self._label_ahead(key, copy)}")
         elif key in region.blocks:
