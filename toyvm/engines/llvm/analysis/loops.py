@@ -157,9 +157,17 @@ class Loop:
 
 
 def find_loops(region: Region) -> list[Loop]:
-    """The loops with pointers; of nested loops, those that save the most range checks."""
-    every = sorted(_natural(region), key=lambda loop: len(loop.blocks))
+    """The loops with pointers; of nested loops, those that save the most range checks.
+
+    It lets more blocks begin with a check of the budget, if a loop needs one to look ahead.
+    """
+    every = _nested(region)
     depth = {key: sum(key in loop.blocks for loop in every) for key in region.blocks}
+    further = [key for loop in every for key in _further_head(loop, every, region, depth)]
+    if further:
+        for key in further:
+            region.check_at(key)
+        every = _nested(region)
     outermost: list[Loop] = []
     short: list[Loop] = []  # those that are worth copies
     best: dict[Loop, tuple[int, list[Loop]]] = {}  # most checks saved in a loop, and the loops that save them
@@ -184,6 +192,24 @@ def find_loops(region: Region) -> list[Loop]:
     for number, loop in enumerate(chosen):
         loop.number = number
     return chosen
+
+
+def _nested(region: Region) -> list[Loop]:
+    """The natural loops, the smaller ones first."""
+    return sorted(_natural(region), key=lambda loop: len(loop.blocks))
+
+
+def _further_head(loop: Loop, every: list[Loop], region: Region, depth: dict[Key, int]) -> list[Key]:
+    """The block after an inner loop, if all heads of a loop are in loops inside it."""
+    outside = min(depth[key] for key in loop.blocks)
+    if all(depth[key] > outside for key in loop.heads):
+        for inner in every:
+            if inner.head == loop.head and inner.blocks < loop.blocks:
+                for key in sorted(inner.blocks):
+                    for to in region.blocks[key].successors:
+                        if to in loop.blocks and depth[to] == outside:
+                            return [to]
+    return []
 
 
 def _natural(region: Region) -> Iterator[Loop]:

@@ -64,7 +64,8 @@ class Region(Record, eq=False):
 
     `blocks` are in order, the entry first. `heads` are the blocks that begin with a check of the
     budget. `longest` has, for each block, the most instructions from its beginning to the next
-    check. `runs` are the bytes of the code as (address, bytes).
+    check, in an order where a block comes after its successors that are no heads. `runs` are the
+    bytes of the code as (address, bytes).
     """
 
     entry: Key
@@ -77,6 +78,11 @@ class Region(Record, eq=False):
     def length(self) -> int:
         """The number of instructions."""
         return sum(len(block.steps) for block in self.blocks.values())
+
+    def check_at(self, key: Key) -> None:
+        """Let a block begin with a check of the budget, too."""
+        self.heads.add(key)
+        self.longest.update(_longest(self.blocks, self.heads, list(self.longest)))
 
 
 _TREES: dict[int, tuple[int, Tree] | None] = {}
@@ -260,11 +266,16 @@ def _heads(blocks: dict[Key, RegionBlock], entry: Key) -> tuple[set[Key], dict[K
     rank = {key: number for number, key in enumerate(order)}
     for key in order:
         heads.update(to for to in blocks[key].successors if to in blocks and rank[to] >= rank[key])
+    return heads, _longest(blocks, heads, order)
+
+
+def _longest(blocks: dict[Key, RegionBlock], heads: set[Key], order: list[Key]) -> dict[Key, int]:
+    """`Region.longest`, in `order`: successors come first, other than heads."""
     longest: dict[Key, int] = {}
     for key in order:
         rest = [longest[to] for to in blocks[key].successors if to in blocks and to not in heads]
         longest[key] = len(blocks[key].steps) + max(rest, default=0)
-    return heads, longest
+    return longest
 
 
 def forward(region: Region, made: dict[Key, set[int]]) -> dict[Key, set[int]]:

@@ -15,6 +15,7 @@ from toyvm.engines.llvm.analysis.loops import Loop, find_loops
 from toyvm.engines.llvm.analysis.regions import explore
 from toyvm.engines.llvm.emit.effects_text import native
 from toyvm.engines.llvm.llvm_engine import LlvmEngine
+from toyvm.engines.llvm.tiers import Thresholds
 from toyvm.engines.llvm.translator import Translator, unavailable
 from toyvm.engines.python.reference_engine import ReferenceEngine
 
@@ -109,6 +110,30 @@ def test_of_a_nest_the_loop_that_saves_most_has_the_pointers() -> None:
     assert part.head[0] == CODE + 4
 
 
+def test_a_nest_looks_ahead_outside_its_inner_loop() -> None:
+    inner = [load(8), addi(8, 8, 8), addi(9, 9, 1), ("bne", {"rs1": 23, "rs2": 0, "imm": -12})]
+    # The region begins with the inner loop; the outer one puts its pointer where its index is.
+    (loop,) = loops_of(*inner, store(6), ("slli", {"rd": 8, "rs1": 9, "shamt": 3}), add(8, 8, 7), back(7))
+    assert loop.head == (CODE + 16, ()) and loop.looks == {loop.head}
+    assert described(loop) == [(((6, 1),), 0, 0, True, STILL), (((7, 1), (9, 8)), 0, 0, False, UP)]
+    assert {key[0]: loop.copies_of(key) for key in loop.blocks} == {CODE: 4, CODE + 16: 1}
+
+
+def test_a_register_drifts_from_where_an_outer_loop_set_it() -> None:
+    inner = [load(8, 16), addi(8, 8, 8), ("bne", {"rs1": 23, "rs2": 0, "imm": -8})]
+    lines = [addi(8, 5, 32), addi(8, 8, 32), *inner, addi(5, 5, -4), back(6)]
+    (loop,) = loops_of(*lines)
+    (pointer,) = loop.pointers
+    assert pointer.terms == ((5, 1),) and pointer.varying == ((8, 1),) and pointer.fixed == ()
+    assert (pointer.first, pointer.last) == (64 + 16, 64 + 16 + 8)
+    # The two moves before the inner loop are part of where it begins.
+    assert (pointer.up, pointer.down, pointer.shortest) == (8, 4, 3)
+    assert set(loop.pointer_of.values()) == {(pointer, 16)} and loop.looks == {loop.head}
+    # A register that another register moves may be anywhere.
+    moved = [add(8, 8, 9), ("bne", {"rs1": 23, "rs2": 0, "imm": -12})]
+    assert loops_of(*lines[:4], *moved, *lines[5:]) == []
+
+
 def test_a_loop_that_calls_has_no_pointers() -> None:
     call, stay, ret = (
         ("jal", {"rd": 1, "imm": 12}),
@@ -127,8 +152,19 @@ def translator() -> Iterator[Translator]:
     yield Translator(folder=None)
 
 
+def after(work: int) -> Thresholds:
+    """Regions are made after so much work, so that all blocks of a nest have run and are in them."""
+    return Thresholds(ask=1, trace=1, hot=1, missed=1, first=work, price=0, cold=1, piece=20)
+
+
 def compare(
-    translator: Translator, text: bytes, x: list[int], data: bytes, frames: list[int], pieces: list[int]
+    translator: Translator,
+    text: bytes,
+    x: list[int],
+    data: bytes,
+    frames: list[int],
+    pieces: list[int],
+    thresholds: Thresholds = AT_ONCE,
 ) -> None:
     """Run a program on both engines in pieces: registers, memory and page tables after each. After a trap it goes on with the
     pointers that it began with."""
@@ -139,7 +175,7 @@ def compare(
     ours, theirs = machines
     translator.forget()
     llvm, reference = (
-        LlvmEngine(ours.memory, translator=translator, thresholds=AT_ONCE),
+        LlvmEngine(ours.memory, translator=translator, thresholds=thresholds),
         ReferenceEngine(theirs.memory),
     )
     for piece in pieces:
@@ -210,6 +246,72 @@ def test_loops_do_what_the_reference_engine_does(
     x = [0] * 32
     x[5:9], x[9:11], x[21], x[24] = starts, [step & (1 << 64) - 1 for step in steps], 7, rounds
     compare(translator, text, x, bytes(range(256)) * 64, frames, pieces)
+
+
+nest_lines = st.one_of(
+    lines,
+    st.builds(addi, pointers, st.sampled_from([12, 13]), offsets),
+    st.builds(lambda rd: ("auipc", {"rd": rd, "imm": DATA - CODE & 0xFFFFF000}), pointers),
+    st.just(("beq", {"rs1": 20, "rs2": 11, "imm": 12})),
+)
+nest_bodies = st.lists(nest_lines, max_size=5)
+
+
+@pytest.mark.skipif(bool(unavailable()), reason=unavailable() or "LLVM is here")
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    first=nest_bodies,
+    second=nest_bodies,
+    third=nest_bodies,
+    starts=st.lists(places, min_size=6, max_size=6),
+    steps=st.lists(st.sampled_from([8, -8, 24, 512, -4096]), min_size=2, max_size=2),
+    rounds=st.tuples(st.integers(1, 150), st.one_of(st.integers(1, 9), st.integers(10, 100))),
+    frames=st.permutations(range(DATA_PAGES)),
+    pieces=st.lists(st.integers(1, 3000), min_size=2, max_size=5),
+    work=st.sampled_from([0, 100, 1000]),
+)
+@example(
+    [addi(5, 12, 0)], [load(5), addi(5, 5, 8)], [store(6), addi(12, 12, 8)],
+    [DATA] * 6, [8, 8], (150, 3), [0, 1, 2, 3], [100, 3000, 9000], 100,
+)  # fmt: skip
+@example(
+    [addi(5, 12, 0)], [load(5), addi(5, 5, 136)], [addi(12, 12, 16)],
+    [END - 2048] * 6, [8, 8], (150, 9), [0, 1, 2, 3], [100, 300, 9000], 100,
+)  # fmt: skip
+@example(
+    [addi(5, 12, 0)], [load(5), addi(5, 5, 136)], [addi(12, 12, 16)],
+    [END - 8192] * 6, [8, 8], (20, 100), [0, 1, 2, 3], [100, 300, 9000], 1000,
+)  # fmt: skip
+def test_nested_loops_do_what_the_reference_engine_does(
+    translator: Translator,
+    first: list[Line],
+    second: list[Line],
+    third: list[Line],
+    starts: list[int],
+    steps: list[int],
+    rounds: tuple[int, int],
+    frames: list[int],
+    pieces: list[int],
+    work: int,
+) -> None:
+    """An inner loop, whose pointers the outer loop sets before or after it."""
+    text = code(
+        addi(22, 24, 0),
+        *first,
+        addi(23, 25, 0),
+        *second,
+        addi(23, 23, -1),
+        ("bne", {"rs1": 23, "rs2": 0, "imm": -4 * (1 + len(second))}),
+        *third,
+        addi(22, 22, -1),
+        back(4 + len(first) + len(second) + len(third)),
+        ("jal", {"rd": 0, "imm": -4 * (6 + len(first) + len(second) + len(third))}),
+    )
+    x = [0] * 32
+    x[5:9], x[12:14] = starts[:4], starts[4:]
+    x[9:11] = [step & (1 << 64) - 1 for step in steps]
+    x[21], x[24], x[25] = 7, *rounds
+    compare(translator, text, x, bytes(range(256)) * 64, frames, pieces, after(work))
 
 
 away = st.one_of(  # where what is read from memory leads: other pages, their ends, pages that cannot be written or read
