@@ -104,14 +104,15 @@ main:   addi    sp, sp, -160            # 0: an event; 16: the two ends of a pip
         ret
         .size   main, . - main
 
-# Child s1: 3 - s1 times, sleep for 50 + s1 * 35 ms and write a line.
+# Child s1: 3 - s1 times, sleep for 200 + s1 * 140 ms and write a line. The times differ by much, because under qemu they
+# are those of a busy machine.
 child:  lw      a0, 16(sp)
         call    close
         li      s3, CHILDREN
         sub     s3, s3, s1
-1:      li      t0, 35000
+1:      li      t0, 140000
         mul     a0, s1, t0
-        li      t0, 50000
+        li      t0, 200000
         add     a0, a0, t0
         call    usleep
         lw      a0, 20(sp)
