@@ -96,12 +96,12 @@ class Loop:
     from its drifting register. In the ahead form, `unrolled` maps the blocks of short innermost
     loops to the loop, which has `copies` copies with one check of the budget. `longest_from` has,
     for each block and copy, the most instructions from its beginning to the next check; `longest`
-    is their maximum.
+    is their maximum. `outer` is the next loop around it that is also chosen.
     """
 
     __slots__ = (
-        "blocks", "copies", "head", "heads", "longest", "longest_from", "looks", "number", "pointer_of",
-        "pointers", "unrolled",
+        "blocks", "copies", "head", "heads", "longest", "longest_from", "looks", "number", "outer",
+        "pointer_of", "pointers", "unrolled",
     )  # fmt: skip
 
     def __init__(self, head: Key, blocks: set[Key], region: Region, *, single_entry: bool = True):
@@ -113,7 +113,16 @@ class Loop:
         self.pointers: list[Pointer] = []
         self.pointer_of: dict[tuple[Key, int], tuple[Pointer, int]] = {}
         self.copies = 1
+        self.outer: Loop | None = None
         self.unroll([], region)
+
+    @property
+    def chain(self) -> Iterator[Loop]:
+        """The loop and those around it that are also chosen."""
+        loop: Loop | None = self
+        while loop is not None:
+            yield loop
+            loop = loop.outer
 
     def unroll(self, inner: list[Loop], region: Region) -> None:
         """Set the loops that have copies in the ahead form, the smaller ones first."""
@@ -159,7 +168,8 @@ class Loop:
 def find_loops(region: Region) -> list[Loop]:
     """The loops with pointers; of nested loops, those that save the most range checks.
 
-    It lets more blocks begin with a check of the budget, if a loop needs one to look ahead.
+    Loops inside one that cannot look ahead in them come before it (`_kept`). More blocks begin with
+    a check of the budget, if a loop needs one to look ahead.
     """
     every = _nested(region)
     depth = {key: sum(key in loop.blocks for loop in every) for key in region.blocks}
@@ -184,7 +194,7 @@ def find_loops(region: Region) -> list[Loop]:
             short.append(loop)
         shape.unroll([one for one in short if one.blocks <= loop.blocks], region)
         if value and value >= others:
-            best[loop] = value, [shape]
+            best[loop] = value, [*(one for inner in inside for one in _kept(best[inner][1], shape)), shape]
         else:
             best[loop] = others, [one for inner in inside for one in best[inner][1]]
         outermost = [*(other for other in outermost if other not in inside), loop]
@@ -192,6 +202,21 @@ def find_loops(region: Region) -> list[Loop]:
     for number, loop in enumerate(chosen):
         loop.number = number
     return chosen
+
+
+def _kept(chosen: list[Loop], outer: Loop) -> list[Loop]:
+    """The chosen loops inside another one that look ahead where that one cannot.
+
+    An inner loop that leaves its ranges would otherwise stay in the checked form until it ends.
+    The same accesses of its blocks must have pointers in both, so that there is one checked form.
+    """
+    kept: list[Loop] = []
+    for loop in reversed(chosen):
+        same = loop.pointer_of.keys() == {at for at in outer.pointer_of if at[0] in loop.blocks}
+        if same and not outer.looks & loop.blocks:
+            loop.outer = next((one for one in kept if loop.blocks < one.blocks), outer)
+            kept.insert(0, loop)
+    return kept
 
 
 def _nested(region: Region) -> list[Loop]:

@@ -134,7 +134,10 @@ class MemoryText(ValueText):
         assert self._loop is not None and not aligned
         pointer, distance = found
         if not self._ahead:
-            word = layout.range_word(self._pointer_slot(self._loop, pointer, access == PTE_W))
+            at = self._key, self._step.pc
+            outermost = [*self._loop.chain][-1]  # each of its looks needs ranges for all its pointers
+            pointer = outermost.pointer_of[at][0]
+            word = layout.range_word(self._pointer_slot(outermost, pointer, access == PTE_W))
             return self._pointer(address, size, access, word=word)
         self._keep_apart(self._loop, pointer)
         base = self._set(f"load i64, ptr {_base(self._loop, pointer)}")
@@ -214,8 +217,8 @@ class MemoryText(ValueText):
         for other in self._groups.values():
             if other.begun and other.count:
                 self._line(f"store i64 0, ptr {other.variable}")
-        if self._loop is not None:
-            self._line(f"store i64 -1, ptr {limit_of(self._loop)}")
+        for loop in self._loop.chain if self._loop is not None else ():
+            self._line(f"store i64 -1, ptr {limit_of(loop)}")
         self._line(f"br label %{join}")
         self._start(join)
         if aligned:
@@ -413,6 +416,10 @@ class MemoryText(ValueText):
 
     def _pointer_slot(self, loop: Loop, pointer: Pointer, write: bool) -> int:
         """The slot of the range for accesses through a pointer of a loop."""
+        outermost = [*loop.chain][-1]
+        if outermost is not loop:  # the checked form uses the slots of the outermost loop
+            at = next(at for at, (one, _) in loop.pointer_of.items() if one is pointer)
+            loop, pointer = outermost, outermost.pointer_of[at][0]
         number = pointer.terms[0][0] if len(pointer.terms) == 1 else 1
         return self._slot(number, loop.head[0] + (pointer.number << 1 | 1), write)
 

@@ -10,6 +10,8 @@ guest's memory and the ranges. `value_text` prints expressions, `memory_text` lo
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from toyvm.isa.ops import Node, Op
 
 from .. import state_layout as layout
@@ -51,7 +53,9 @@ class RegionPrinter(EffectsText):
         super().__init__()
         self._region = region
         self._numbers = {key: number for number, key in enumerate(region.blocks)}
-        self._loops = {key: loop for loop in find_loops(region) for key in loop.blocks}
+        self._chosen = find_loops(region)  # inner ones first
+        # The innermost loop around each block.
+        self._loops = {key: loop for loop in reversed(self._chosen) for key in loop.blocks}
         self._missed = False  # whether the exit `miss` is used
         self._copy = 0  # the copy of the block in the ahead form of its loop
         self._done = 0  # instructions of the block that have been printed
@@ -70,14 +74,14 @@ class RegionPrinter(EffectsText):
         self._entry()
         for key, block in self._region.blocks.items():
             self._dirty, self._boxed = set(dirty[key]), set(boxed[key])
-            self._block(block)
+            self._block(block, self._loops.get(key))
         self._ahead = True
-        for loop in dict.fromkeys(self._loops.values()):
+        for loop in self._chosen:
             for self._copy in range(max(map(loop.copies_of, loop.blocks))):
                 for key, block in self._region.blocks.items():
                     if key in loop.blocks and self._copy < loop.copies_of(key):
                         self._dirty, self._boxed = set(dirty[key]), set(boxed[key])
-                        self._block(block)
+                        self._block(block, loop)
         self._ahead = False
         self._lines = list(self._with_kept_ranges())
         self._way_out()
@@ -103,7 +107,7 @@ class RegionPrinter(EffectsText):
             if number not in PASSED:
                 value = self._state_word(number, slot_type(number))
             self._line(f"store {slot_type(number)} {value}, ptr %r{number}")
-        for loop in dict.fromkeys(self._loops.values()):
+        for loop in self._chosen:
             for variable in loop_variables(loop):
                 self._variable(*variable)
             self._enter_loop(loop)
@@ -114,20 +118,23 @@ class RegionPrinter(EffectsText):
     def _label(self, key: Key) -> str:
         return f"b{self._numbers[key]}"
 
-    def _label_ahead(self, key: Key, copy: int) -> str:
-        return f"a{self._numbers[key]}_{copy}"
+    def _label_ahead(self, loop: Loop, key: Key, copy: int) -> str:
+        return f"a{loop.number}_{self._numbers[key]}_{copy}"
+
+    def _label_taken(self, loop: Loop, key: Key) -> str:
+        return f"taken{loop.number}_{self._numbers[key]}"
 
     # --- blocks and where they lead ---
 
-    def _block(self, block: RegionBlock) -> None:
-        """Print a block, in the form that `_ahead` and `_copy` select."""
+    def _block(self, block: RegionBlock, loop: Loop | None) -> None:
+        """Print a block as part of a loop, in the form that `_ahead` and `_copy` select."""
         key = block.key
         self._done = 0
-        self._computed, self._key, self._loop = {}, key, self._loops.get(key)
+        self._computed, self._key, self._loop = {}, key, loop
         self._plan(block)
         if self._ahead:
             assert self._loop is not None
-            self._start(self._label_ahead(key, self._copy))
+            self._start(self._label_ahead(self._loop, key, self._copy))
             self._taken = self._loop.longest_from[key, self._copy]
             if self._loop.checks(key, self._copy):
                 self._check_ahead(key, self._loop)
@@ -169,7 +176,7 @@ class RegionPrinter(EffectsText):
         self._start(ahead)
         if loop is not None:
             good = self._look_ahead(loop, left)
-            self._line(f"br i1 {good}, label %taken{number}, label %{enough}{LIKELY}")
+            self._line(f"br i1 {good}, label %{self._label_taken(loop, key)}, label %{enough}{LIKELY}")
         else:
             self._line(f"br label %{enough}")
         self._start(enough)
@@ -177,10 +184,12 @@ class RegionPrinter(EffectsText):
 
     def _check_ahead(self, key: Key, loop: Loop) -> None:
         """Print the check in the ahead form. At the limit, the checked form looks ahead."""
-        number = self._numbers[key]
-        reached = f"look{number}" if key in loop.looks else self._label(key)
-        self._compare_limit(loop, reached, f"taken{number}", RARELY)
-        self._start(f"taken{number}")
+        taken, reached = self._label_taken(loop, key), self._name()
+        self._compare_limit(loop, reached, taken, RARELY)
+        self._start(reached)
+        self._enter_loops(key, loop)
+        self._line(f"br label %{f'look{self._numbers[key]}' if key in loop.looks else self._label(key)}")
+        self._start(taken)
         self._take()
 
     def _compare_limit(self, loop: Loop, reached: str, other: str, weight: str) -> None:
@@ -211,7 +220,9 @@ class RegionPrinter(EffectsText):
         return not uses_pointer and any(node.op in ACCESSES for node in step.effects)
 
     def _to_checked(self) -> None:
+        assert self._loop is not None
         self._give_back(self._taken - self._region.longest[self._key])
+        self._enter_loops(self._key, self._loop)
         self._line(f"br label %{self._label_checked(self._step)}")
 
     def _label_checked(self, step: RegionStep) -> str:
@@ -274,21 +285,34 @@ class RegionPrinter(EffectsText):
     def _go(self, key: Key | None, stops: bool) -> None:
         """Print a jump to a block of the region, or an exit."""
         assert key is not None
-        region, loop = self._region, self._loops.get(key)
+        region, loop = self._region, self._loop
         unused = self._taken - self._done
-        if self._ahead and loop is not None and loop is self._loop:
+        if self._ahead and loop is not None and key in loop.blocks:
             copy = loop.copy_of(key, self._key, self._copy)
             self._give_back(unused - (0 if loop.checks(key, copy) else loop.longest_from[key, copy]))
-            self._line(f"br label %{self._label_ahead(key, copy)}")
+            self._line(f"br label %{self._label_ahead(loop, key, copy)}")
         elif key in region.blocks:
             self._give_back(unused - (0 if key in region.heads else region.longest[key]))
-            if loop is not None and loop is not self._loop:
-                self._enter_loop(loop)
+            for entered in self._around(key):
+                if self._key not in entered.blocks:
+                    self._enter_loop(entered)
             self._line(f"br label %{self._label(key)}")
         elif stops:
             self._leave(layout.STOP, str(key[0]))
         else:
             self._transfer(str(key[0]))
+
+    def _around(self, key: Key) -> Iterator[Loop]:
+        """The loops around a block, the innermost first."""
+        if key in self._loops:
+            yield from self._loops[key].chain
+
+    def _enter_loops(self, key: Key, ahead: Loop) -> None:
+        """Set the limits of the loops inside `ahead`, whose ahead form continues in the checked form."""
+        for loop in self._around(key):
+            if loop is ahead:
+                return
+            self._enter_loop(loop)
 
     def _left(self) -> str:
         """The remaining budget, `self._done` instructions into the block."""

@@ -113,8 +113,9 @@ def test_of_a_nest_the_loop_that_saves_most_has_the_pointers() -> None:
 def test_a_nest_looks_ahead_outside_its_inner_loop() -> None:
     inner = [load(8), addi(8, 8, 8), addi(9, 9, 1), ("bne", {"rs1": 23, "rs2": 0, "imm": -12})]
     # The region begins with the inner loop; the outer one puts its pointer where its index is.
-    (loop,) = loops_of(*inner, store(6), ("slli", {"rd": 8, "rs1": 9, "shamt": 3}), add(8, 8, 7), back(7))
+    part, loop = loops_of(*inner, store(6), ("slli", {"rd": 8, "rs1": 9, "shamt": 3}), add(8, 8, 7), back(7))
     assert loop.head == (CODE + 16, ()) and loop.looks == {loop.head}
+    assert part.head == (CODE, ()) and part.outer is loop
     assert described(loop) == [(((6, 1),), 0, 0, True, STILL), (((7, 1), (9, 8)), 0, 0, False, UP)]
     assert {key[0]: loop.copies_of(key) for key in loop.blocks} == {CODE: 4, CODE + 16: 1}
 
@@ -122,8 +123,11 @@ def test_a_nest_looks_ahead_outside_its_inner_loop() -> None:
 def test_a_register_drifts_from_where_an_outer_loop_set_it() -> None:
     inner = [load(8, 16), addi(8, 8, 8), ("bne", {"rs1": 23, "rs2": 0, "imm": -8})]
     lines = [addi(8, 5, 32), addi(8, 8, 32), *inner, addi(5, 5, -4), back(6)]
-    (loop,) = loops_of(*lines)
+    part, loop = loops_of(*lines)
     (pointer,) = loop.pointers
+    # Where the outer loop is not inside all ranges, the inner one looks ahead.
+    assert part.blocks < loop.blocks and part.outer is loop and loop.outer is None
+    assert part.pointer_of.keys() == loop.pointer_of.keys()
     assert pointer.terms == ((5, 1),) and pointer.varying == ((8, 1),) and pointer.fixed == ()
     assert (pointer.first, pointer.last) == (64 + 16, 64 + 16 + 8)
     # The two moves before the inner loop are part of where it begins.
@@ -281,6 +285,10 @@ nest_bodies = st.lists(nest_lines, max_size=5)
 @example(
     [addi(5, 12, 0)], [load(5), addi(5, 5, 136)], [addi(12, 12, 16)],
     [END - 8192] * 6, [8, 8], (20, 100), [0, 1, 2, 3], [100, 300, 9000], 1000,
+)  # fmt: skip
+@example(  # the inner loop leaves the range in which the outer one looked ahead, and looks ahead itself
+    [addi(5, 12, 0)], [load(5), store(6), addi(5, 5, 136)], [addi(12, 12, 16)],
+    [DATA] * 6, [8, 8], (20, 100), [3, 0, 2, 1], [100, 30000, 777, 9000], 1000,
 )  # fmt: skip
 def test_nested_loops_do_what_the_reference_engine_does(
     translator: Translator,
