@@ -379,7 +379,7 @@ def _moves(pointer: Pointer, motions: dict[int, Motion]) -> bool:
     """Set how a pointer moves. Returns whether its motion has a bound."""
     pointer.still = tuple(term for term in pointer.terms if term[0] not in motions)
     for number, factor in (*pointer.moving, *pointer.drift):
-        motion = motions.get(number, Motion())
+        motion = motions.get(number, Motion(shortest=_SELDOM))
         pointer.shortest = min(pointer.shortest, motion.shortest)
         up, down = (abs(factor) * way for way in (motion.up, motion.down))
         pointer.up += up if factor > 0 else down

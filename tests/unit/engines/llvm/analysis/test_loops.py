@@ -138,6 +138,14 @@ def test_a_register_drifts_from_where_an_outer_loop_set_it() -> None:
     assert loops_of(*lines[:4], *moved, *lines[5:]) == []
 
 
+def test_a_register_that_is_set_in_two_ways_does_not_move_by_itself() -> None:
+    lines = [addi(8, 5, 32), ("beq", {"rs1": 9, "rs2": 0, "imm": 8}), addi(8, 5, 40), load(8), addi(5, 5, 8)]
+    (loop,) = loops_of(*lines, back(5))
+    (pointer,) = loop.pointers
+    assert (pointer.first, pointer.last, pointer.drifting) == (32, 40, 8)
+    assert (pointer.up, pointer.down, pointer.shortest) == (8, 0, 5)  # as register 5
+
+
 def test_a_loop_that_calls_has_no_pointers() -> None:
     call, stay, ret = (
         ("jal", {"rd": 1, "imm": 12}),
