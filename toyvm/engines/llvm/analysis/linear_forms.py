@@ -180,8 +180,10 @@ class Flow:
                 more = added(number, value, self._written)
                 assert more is not None
                 for other, known in list(values.items()):
-                    times = 0 if isinstance(known, Drift) else dict(known[1]).get(number, 0)
-                    if times and not isinstance(known, Drift):  # it refers to the register's old value
+                    if isinstance(known, Drift):
+                        continue  # it tells where a register was, which no later motion changes
+                    times = dict(known[1]).get(number, 0)
+                    if times:  # this form refers to the register's old value
                         changed = _sum(known, more, -times)
                         if changed is None:
                             del values[other]

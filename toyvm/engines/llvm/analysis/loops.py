@@ -7,8 +7,8 @@ counts instructions, so it also shows when the check expires.
 
 Such a loop is printed twice. The checked form is ordinary code. The ahead form runs while all
 pointers are inside their ranges: their accesses have no checks, nothing is called, and short
-innermost loops are unrolled. Another access that misses its range continues in the checked form, at the same
-instruction.
+innermost loops are unrolled. Another access that misses its range continues in the checked form, at
+the same instruction.
 """
 
 from __future__ import annotations
@@ -123,6 +123,11 @@ class Loop:
         while loop is not None:
             yield loop
             loop = loop.outer
+
+    @property
+    def outermost(self) -> Loop:
+        """The last of `chain`."""
+        return [*self.chain][-1]
 
     def unroll(self, inner: list[Loop], region: Region) -> None:
         """Set the loops that have copies in the ahead form, the smaller ones first."""

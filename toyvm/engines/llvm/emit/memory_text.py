@@ -135,7 +135,7 @@ class MemoryText(ValueText):
         pointer, distance = found
         if not self._ahead:
             at = self._key, self._step.pc
-            outermost = [*self._loop.chain][-1]  # each of its looks needs ranges for all its pointers
+            outermost = self._loop.outermost  # each of its looks needs ranges for all its pointers
             pointer = outermost.pointer_of[at][0]
             word = layout.range_word(self._pointer_slot(outermost, pointer, access == PTE_W))
             return self._pointer(address, size, access, word=word)
@@ -416,7 +416,7 @@ class MemoryText(ValueText):
 
     def _pointer_slot(self, loop: Loop, pointer: Pointer, write: bool) -> int:
         """The slot of the range for accesses through a pointer of a loop."""
-        outermost = [*loop.chain][-1]
+        outermost = loop.outermost
         if outermost is not loop:  # the checked form uses the slots of the outermost loop
             at = next(at for at, (one, _) in loop.pointer_of.items() if one is pointer)
             loop, pointer = outermost, outermost.pointer_of[at][0]
